@@ -1,0 +1,1 @@
+"""Questionnaire files, shipped as package data of survey_app."""

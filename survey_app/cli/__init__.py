@@ -1,0 +1,87 @@
+"""The command `sipas`: one group whose commands are loaded only when they are used.
+
+The short helps stand here, so that `sipas --help` imports nothing else; a test holds them against the commands.
+"""
+
+import importlib
+import sys
+
+import click
+
+from survey_app import __version__
+from survey_app.cli.context import INSTANCE_KEY
+from survey_app.problems import SipasError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("survey_app.cli.instance:init", "Make a new, empty instance."),
+    "serve": ("survey_app.cli.serve:serve", "Serve the kiosk pages and the device API."),
+    "verify": ("survey_app.cli.instance:verify", "Recompute the ledger and name whatever was changed."),
+    "demo": ("survey_app.cli.demo:demo", "Field a simulated wave and show the whole chain."),
+    "questionnaire": ("survey_app.cli.forms:questionnaire", "Check and show questionnaire files."),
+    "wave": ("survey_app.cli.fieldwork:wave", "Create, open, close and list waves."),
+    "centre": ("survey_app.cli.fieldwork:centre", "Import and list service centres."),
+    "field": ("survey_app.cli.fieldwork:field", "Import and list service fields."),
+    "device": ("survey_app.cli.fieldwork:device", "Add, list and revoke kiosk devices."),
+    "register": ("survey_app.cli.register:register", "Import the register of dossiers handled."),
+    "simulate": ("survey_app.cli.simulate:simulate", "Visit the server like many devices and citizens."),
+    "extract": ("survey_app.cli.extract:extract", "Write one wave as a verified extract for analysis."),
+    "weights": ("analysis.cli:weights", "Weight a wave to its dossier register."),
+    "estimate": ("analysis.cli:estimate", "Estimate means, shares, totals, ratios and the index."),
+    "report": ("analysis.cli:report", "Write the report, tables and plots of a wave."),
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, short) for name, (_, short) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="sipas")
+@click.option(
+    "--instance",
+    type=click.Path(file_okay=False),
+    envvar="SIPAS_INSTANCE",
+    default="instance",
+    show_default=True,
+    help="Folder of the instance (environment: SIPAS_INSTANCE).",
+)
+@click.pass_context
+def sipas(ctx: click.Context, instance: str) -> None:
+    """From a tap at a service counter to a published, weighted score.
+
+    Example: sipas --instance instance wave list
+    """
+    ctx.ensure_object(dict)[INSTANCE_KEY] = instance
+
+
+def main() -> None:
+    """Entry point: a domain error becomes its sentences and exit code 2, never a traceback."""
+    try:
+        sipas(prog_name="sipas")
+    except SipasError as error:
+        _complain(error)
+    except Exception as error:
+        # The analysis package has its own error of the same shape, which must not be imported at start-up.
+        if not hasattr(error, "problems"):
+            raise
+        _complain(error)
+
+
+def _complain(error: Exception) -> None:
+    for number, problem in enumerate(getattr(error, "problems", ())):
+        click.echo(("\n" if number else "") + f"error: {problem}", err=True)
+    sys.exit(2)

@@ -1,0 +1,148 @@
+"""One instance's settings: `config.toml`, the secret key beside it, and where everything lies."""
+
+import os
+import secrets
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from survey_app.problems import Problem, SipasError
+
+DEFAULT_PROVINCE = {"vi": "Tỉnh Tuyên Quang", "en": "Tuyên Quang province"}
+
+
+class SettingsError(SipasError):
+    """The instance is missing, or its `config.toml` or key cannot be used."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything an instance is configured with; paths are absolute."""
+
+    instance: Path
+    key: bytes = field(repr=False)
+    demo: bool = False
+    simulated: bool = False
+    province: Mapping[str, str] = field(default_factory=lambda: dict(DEFAULT_PROVINCE))
+    idle_seconds: int = 120
+    comment_days: int = 365
+
+    @property
+    def store_path(self) -> Path:
+        return self.instance / "sipas.sqlite3"
+
+    @property
+    def heads_log(self) -> Path:
+        return self.instance / "heads.log"
+
+    @property
+    def write_lock(self) -> Path:
+        return self.instance / "write.lock"
+
+    @property
+    def server_lock(self) -> Path:
+        return self.instance / "server.lock"
+
+    @property
+    def extracts(self) -> Path:
+        return self.instance / "extracts"
+
+    @property
+    def reports(self) -> Path:
+        return self.instance / "reports"
+
+    @property
+    def registers(self) -> Path:
+        return self.instance / "registers"
+
+    @property
+    def questionnaires(self) -> Path:
+        return self.instance / "questionnaires"
+
+    @property
+    def backups(self) -> Path:
+        return self.instance / "backups"
+
+    @property
+    def simulations(self) -> Path:
+        return self.instance / "simulations"
+
+    @classmethod
+    def load(cls, instance: Path) -> "Settings":
+        """Read `INSTANCE/config.toml` and `INSTANCE/secret.key`; `SettingsError` names every problem."""
+        path = instance / "config.toml"
+        try:
+            raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise SettingsError(
+                Problem("no instance here", str(instance), f"make one: sipas --instance {instance} init")
+            ) from None
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise SettingsError(Problem(f"config.toml cannot be read: {error}", str(path), "mend the file")) from None
+        problems = _problems(raw, path)
+        key = _read_key(instance / "secret.key", problems)
+        if problems:
+            raise SettingsError(problems)
+        return cls(instance=instance.resolve(), key=key, **raw)
+
+
+_TYPES: Mapping[str, type] = {
+    "demo": bool,
+    "simulated": bool,
+    "province": dict,
+    "idle_seconds": int,
+    "comment_days": int,
+}
+
+
+def _problems(raw: Mapping[str, Any], path: Path) -> list[Problem]:
+    found = []
+    for name, value in raw.items():
+        if name not in _TYPES:
+            known = ", ".join(sorted(_TYPES))
+            found.append(Problem(f"unknown setting {name!r}", str(path), f"remove it; the settings are: {known}"))
+        elif type(value) is not _TYPES[name]:
+            found.append(
+                Problem(f"{name} is not a {_TYPES[name].__name__}: {value!r}", str(path), "write a value of that type")
+            )
+        elif isinstance(value, int) and not isinstance(value, bool) and value < 1:
+            found.append(Problem(f"{name} is {value}", str(path), "write a number of at least 1"))
+        elif name == "province" and not all(isinstance(value.get(code), str) for code in ("vi", "en")):
+            found.append(
+                Problem("province lacks a name in vi or en", str(path), 'write province = {vi = "…", en = "…"}')
+            )
+    return found
+
+
+def _read_key(path: Path, problems: list[Problem]) -> bytes:
+    try:
+        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except (OSError, ValueError) as error:
+        problems.append(Problem(f"the instance's key cannot be read: {error}", str(path), "restore it from the backup"))
+        return b""
+    if len(key) != 32:
+        problems.append(Problem("the instance's key is not 32 bytes", str(path), "restore it from the backup"))
+    return key
+
+
+def create_instance(instance: Path, *, demo: bool = False) -> Settings:
+    """Make the folders, `config.toml` and a new key. An existing instance is refused, never overwritten."""
+    if (instance / "config.toml").exists() or (instance / "sipas.sqlite3").exists():
+        raise SettingsError(
+            Problem("there is an instance here already", str(instance), "use it, or name another place")
+        )
+    for name in ("extracts", "registers", "questionnaires", "backups", "reports", "simulations"):
+        (instance / name).mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(instance / "secret.key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+        stream.write(secrets.token_hex(32) + "\n")
+    flag = str(demo).lower()
+    (instance / "config.toml").write_text(
+        "# Settings of this instance. Every setting is described in docs/host.md.\n"
+        f"demo = {flag}\nsimulated = {flag}\nidle_seconds = 120\ncomment_days = 365\n\n"
+        f'[province]\nvi = "{DEFAULT_PROVINCE["vi"]}"\nen = "{DEFAULT_PROVINCE["en"]}"\n',
+        encoding="utf-8",
+    )
+    return Settings.load(instance)
