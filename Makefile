@@ -1,0 +1,66 @@
+# Everything a newcomer runs. Needs only Python 3.11 or newer with venv, make and git.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+INSTANCE ?= instance
+PORT ?= 8000
+
+.PHONY: demo run test lint check browser bench lock clean
+
+# ---- environments: locked versions, every file checked by its hash
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")'
+	@echo "Making the virtual environment in $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: requirements/run.lock setup.cfg pyproject.toml | $(VENV)/bin/python
+	@echo "Installing the locked packages (about 40 seconds) …"
+	@$(PIP) install --require-hashes -r requirements/run.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.lock setup.cfg pyproject.toml | $(VENV)/bin/python
+	@echo "Installing the locked packages and the test tools (about a minute) …"
+	@$(PIP) install --require-hashes -r requirements/dev.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/run.stamp
+
+# ---- what people run
+demo: $(VENV)/run.stamp
+	@$(BIN)/sipas --instance $(INSTANCE)/demo demo --port $(PORT)
+
+run: $(VENV)/run.stamp
+	@test -e $(INSTANCE)/config.toml || $(BIN)/sipas --instance $(INSTANCE) init
+	@$(BIN)/sipas --instance $(INSTANCE) serve --development-http --port $(PORT)
+
+test: $(VENV)/dev.stamp browser
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/dev.stamp
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+check: lint test
+
+# Browser tests drive Debian's Chromium.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+	  || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+	       && echo "Installing Chromium …" && apt-get update -qq >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } \
+	  || { echo "The browser tests need Chromium; install it with: sudo apt-get install chromium" >&2; exit 1; }
+
+# ---- for maintainers
+bench: $(VENV)/dev.stamp
+	@$(BIN)/python -m benchmarks.chain_40000
+	@$(BIN)/python -m benchmarks.simulation_study
+
+LOCK := uv pip compile setup.cfg --extra build --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -q
+lock:
+	$(LOCK) -o requirements/run.lock
+	$(LOCK) --extra dev -c requirements/run.lock -o requirements/dev.lock
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
