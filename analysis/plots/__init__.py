@@ -15,6 +15,7 @@ from analysis.plots.sheet import (
     BODY,
     INK,
     MUTED,
+    PALE,
     PAPER,
     RULE,
     SEMIBOLD,
@@ -101,11 +102,14 @@ def draw_scores(
     lines: Sequence[ScoreLine],
     headers: tuple[str, ...],
     *,
-    axis: str,
+    axis: Callable[[float], str],
     reference: float,
     reference_label: str,
 ) -> Drawing:
-    """Points with intervals, one line a domain, columns of words at the right edge, the reference line labelled."""
+    """Points with intervals, one line a domain, columns of words at the right edge, the reference line labelled.
+
+    `axis` words the scale, given the floor at which it begins.
+    """
     widths = (0.85, 1.38, 0.5, 0.8)[-len(headers) :]
     with house_style():
         sheet = Sheet(wording, len(lines) * ROW + 0.8)
@@ -121,7 +125,7 @@ def draw_scores(
                 axes.text(floor_at, row, " " + line.hidden, fontsize=SMALL, color=MUTED, va="center", bbox=backing)
             _columns(sheet, widths, line.columns, 0.3 + (row + 0.5) * ROW, SEMIBOLD if line.whole else 400)
         _columns(sheet, widths, headers, 0.14, 400, SMALL, MUTED)
-        axes.set_xlabel(axis, fontsize=SMALL, color=MUTED)
+        axes.set_xlabel(axis(floor_at), fontsize=SMALL, color=MUTED)
         return sheet.save()
 
 
@@ -173,7 +177,7 @@ def draw_responses(
         right = sheet.width - sheet.margin - sum(widths) - 0.1
         axes = _rows(sheet, [(line.label, False) for line in lines], LABELS + 0.1, right)
         rows = range(len(lines))
-        axes.barh(rows, [line.dossiers for line in lines], height=0.56, color="#dde3ea", linewidth=0)
+        axes.barh(rows, [line.dossiers for line in lines], height=0.56, color=PALE, linewidth=0)
         axes.barh(rows, [line.responses for line in lines], height=0.28, color=ACCENT, linewidth=0)
         largest = max((max(line.dossiers, line.responses) for line in lines), default=1)
         axes.set_xlim(0, max(1, largest) * 1.02)

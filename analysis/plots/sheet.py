@@ -4,6 +4,7 @@ Part of analysis.plots, which is the only door to matplotlib. Public: Wording, D
 """
 
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,9 +20,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.font_manager import FontProperties
 
-INK, MUTED, RULE, PAPER, ACCENT, SIGNAL = "#1a1f26", "#4f5965", "#c9ced4", "#ffffff", "#0b3d77", "#9a4a00"
+STATIC = Path(__file__).parents[1] / "static"
+TOKENS = dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6});", (STATIC / "tokens.css").read_text(encoding="utf-8")))
+INK, MUTED, RULE, PAPER, ACCENT, SIGNAL, PALE = (
+    TOKENS[name] for name in ("ink", "quiet", "hair", "paper", "accent", "signal", "sequence-1")
+)
 FAMILY = ("Be Vietnam Pro", "DejaVu Sans")
-FONTS = Path(__file__).parents[1] / "static" / "fonts"
 BODY, SMALL, TITLE = 9.0, 8.0, 13.0
 SEMIBOLD = 600
 
@@ -154,7 +158,7 @@ def house_style() -> Iterator[None]:
 def register_fonts() -> None:
     from matplotlib import font_manager
 
-    for path in sorted(FONTS.glob("*.ttf")):
+    for path in sorted((STATIC / "fonts").glob("*.ttf")):
         font_manager.fontManager.addfont(path)
 
 
