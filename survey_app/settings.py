@@ -109,7 +109,7 @@ def _problems(raw: Mapping[str, Any], path: Path) -> list[Problem]:
             )
         elif isinstance(value, int) and not isinstance(value, bool) and value < 1:
             found.append(Problem(f"{name} is {value}", str(path), "write a number of at least 1"))
-        elif name == "province" and not all(isinstance(value.get(code), str) for code in ("vi", "en")):
+        elif isinstance(value, dict) and not all(isinstance(value.get(code), str) for code in ("vi", "en")):
             found.append(
                 Problem("province lacks a name in vi or en", str(path), 'write province = {vi = "…", en = "…"}')
             )

@@ -1,0 +1,76 @@
+"""Lock files of an instance: who may write, and that only one server runs.
+
+`write_lock` (waits), `server_lock` (refuses), `LockedError`. Locks are the kernel's (`flock`): they vanish with
+their process, so a crash leaves nothing to clean up.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from survey_app.problems import Problem, SipasError
+
+PATIENCE_SECONDS = 30.0
+
+
+class LockedError(SipasError):
+    """Another process holds the lock."""
+
+
+@contextmanager
+def write_lock(path: Path, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
+    """Hold the instance's write lock; waits for the present holder, but not for ever."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _wait(descriptor, path, patience)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _wait(descriptor: int, path: Path, patience: float) -> None:
+    deadline = time.monotonic() + patience
+    pause = 0.0005
+    while not _try(descriptor):
+        if time.monotonic() > deadline:
+            raise LockedError(
+                Problem(
+                    f"the store has been locked by another process for {patience:g} seconds",
+                    str(path),
+                    "wait for it, or end the process that holds the lock (fuser names it)",
+                )
+            )
+        time.sleep(pause)
+        pause = min(pause * 2, 0.05)
+
+
+@contextmanager
+def server_lock(path: Path) -> Iterator[None]:
+    """Hold the lock of the one server of an instance; a second server is refused and told which process serves."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if not _try(descriptor):
+            holder = os.pread(descriptor, 100, 0).decode("ascii", "replace").strip() or "unknown"
+            raise LockedError(
+                Problem(
+                    f"this instance is being served already, by process {holder}",
+                    str(path),
+                    "use that server, or stop it first; one instance has one server",
+                )
+            )
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _try(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,49 @@
+"""The instance's durable store: the only place that speaks SQL.
+
+`Store`, `StoreError`, `DeviceRevoked`, `EnrolmentError`. Read design and rules in docs/data-dictionary.md.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+
+from survey_app.ledger import compact, content_hash
+from survey_app.model import RegisterRow
+from survey_app.store.connection import StoreError
+from survey_app.store.devices import DeviceRevoked, EnrolmentError
+from survey_app.store.reading import Reading
+
+__all__ = ["DeviceRevoked", "EnrolmentError", "Store", "StoreError"]
+
+
+class Store(Reading):
+    """Open with `Store.open(settings)`; every writing verb is its own transaction, or part of a `group()`."""
+
+    def log_event(self, kind: str, detail: Mapping[str, object]) -> None:
+        """Append to the audit."""
+        with self.group():
+            self._log(kind, detail)
+
+    def import_register(self, rows: Sequence[RegisterRow], source_name: str, sha256: str) -> int:
+        """Add the rows of one register file; for the months in it they supersede earlier imports, which stay."""
+        with self.group():
+            number = self._log(
+                "register_imported",
+                {
+                    "source": source_name,
+                    "sha256": sha256,
+                    "months": sorted({row.month for row in rows}),
+                    "rows": len(rows),
+                    "rows_sha256": rows_hash(rows),
+                },
+            )
+            self._executemany(
+                "INSERT INTO register (import, centre, field, month, channel, received, resolved, on_time)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [(number, *dataclasses.astuple(row)) for row in rows],
+            )
+        return number
+
+
+def rows_hash(rows: Iterable[RegisterRow]) -> str:
+    """One hash for an import's rows in any order, so that the audit's chain covers them."""
+    return content_hash(compact(sorted([list(dataclasses.astuple(row)) for row in rows])))

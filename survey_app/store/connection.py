@@ -1,0 +1,250 @@
+"""The connection to an instance's SQLite file: opening, refusing, and the one shape of a write transaction.
+
+`Connection`, `StoreError`.
+"""
+
+import contextlib
+import os
+import sqlite3
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from survey_app import migrations
+from survey_app.ledger import GENESIS, compact, link
+from survey_app.locks import write_lock
+from survey_app.model import Head, stamp
+from survey_app.problems import Problem, SipasError
+from survey_app.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+EVENTS = "#events"
+"""The name of the events' own chain in heads.log; no wave can be called so."""
+
+
+class StoreError(SipasError):
+    """The store is missing, not ours, of another version, damaged, or was asked for something it must refuse."""
+
+
+def refusal(what: str, where: str, remedy: str) -> StoreError:
+    return StoreError(Problem(what, where, remedy))
+
+
+def database_on(connection: sqlite3.Connection) -> "Database":
+    """sqlite_utils' Database, without the half second it spends importing pandas.
+
+    sqlite_utils imports pandas only to know one more column type, and does without it where it is missing. While
+    it is imported for the first time pandas is therefore made to look missing, unless it is loaded already.
+    """
+    hidden = "sqlite_utils" not in sys.modules and "pandas" not in sys.modules
+    if hidden:
+        sys.modules["pandas"] = None  # type: ignore[assignment]
+    try:
+        from sqlite_utils import Database
+    finally:
+        if hidden:
+            del sys.modules["pandas"]
+    return Database(connection, execute_plugins=False)
+
+
+class Connection:
+    """One SQLite connection, used by one thread. What is above it speaks SQL only through `_execute` and `_rows`."""
+
+    def __init__(self, settings: Settings, database: "Database", *, write: bool) -> None:
+        self.settings = settings
+        self._database = database
+        self._write = write
+        self._depth = 0
+        self._touched: set[str] = set()
+        self._heads: dict[str, Head] = {}
+
+    @classmethod
+    def create(cls, settings: Settings) -> Self:
+        """Make the store of a new instance; an existing file is refused."""
+        if settings.store_path.exists():
+            raise refusal("there is a store here already", str(settings.store_path), "use it, or name another place")
+        with write_lock(settings.write_lock):
+            connection = _connect(settings.store_path, "rwc")
+            connection.execute(f"PRAGMA application_id = {migrations.APPLICATION_ID}")
+            connection.execute("PRAGMA journal_mode = WAL")
+            database = database_on(connection)
+            migrations.apply(database)
+            os.chmod(settings.store_path, 0o600)
+        return cls(settings, database, write=True)
+
+    @classmethod
+    def open(cls, settings: Settings, *, write: bool = True) -> Self:
+        """Open the store; read-only unless `write`. `StoreError` when it is missing, unknown, older, newer, damaged."""
+        path = settings.store_path
+        if not path.is_file():
+            raise refusal("the instance has no store", str(path), f"make it: sipas --instance {settings.instance} init")
+        connection = _connect(path, "rw" if write else "ro")
+        try:
+            database = _recognised(connection, path)
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            raise refusal(
+                f"the store is damaged: {error}", str(path), "keep the file, and restore the newest backup"
+            ) from None
+        except BaseException:
+            connection.close()
+            raise
+        return cls(settings, database, write=write)
+
+    @classmethod
+    def migrate(cls, settings: Settings) -> tuple[str, ...]:
+        """Bring an older store up to date; returns the steps applied."""
+        with write_lock(settings.write_lock):
+            connection = _connect(settings.store_path, "rw")
+            with contextlib.closing(connection):
+                database = database_on(connection)
+                steps = migrations.pending(database)
+                migrations.apply(database)
+        return steps
+
+    def close(self) -> None:
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # ---- transactions
+
+    @contextlib.contextmanager
+    def group(self) -> Iterator[None]:
+        """A write transaction under the instance's write lock; inside another one, a savepoint of it.
+
+        The heads of the chains that grew are appended to heads.log after the commit and before the lock is given up,
+        so the lines stand in the order of the commits.
+        """
+        if not self._write:
+            raise refusal("the store is open for reading only", str(self.settings.store_path), "open it for writing")
+        if self._depth:
+            with self._nested():
+                yield
+            return
+        with write_lock(self.settings.write_lock):
+            self._touched = set()
+            self._heads = {}
+            self._depth = 1
+            try:
+                self._database.conn.execute("BEGIN IMMEDIATE")
+                try:
+                    yield
+                    heads = {chain: self._head(chain) for chain in sorted(self._touched)}
+                    self._database.conn.execute("COMMIT")
+                except BaseException:
+                    self._database.rollback()
+                    raise
+            finally:
+                self._depth = 0
+            self._append_heads(heads)
+
+    @contextlib.contextmanager
+    def _nested(self) -> Iterator[None]:
+        self._depth += 1
+        try:
+            with self._database.atomic():
+                yield
+        except BaseException:
+            self._heads = {}  # what was remembered may just have been rolled back
+            raise
+        finally:
+            self._depth -= 1
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Everything read inside is of one moment, whatever is written meanwhile."""
+        if self._depth or self._database.conn.in_transaction:
+            yield
+            return
+        self._database.conn.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._database.rollback()
+
+    def _append_heads(self, heads: Mapping[str, Head]) -> None:
+        """One line for each chain that grew. Not synced: a lost last line only means the log knows a little less."""
+        if not heads:
+            return
+        at = stamp(datetime.now(UTC))
+        lines = "".join(f"{at}\t{chain}\t{head.count}\t{head.head}\n" for chain, head in heads.items())
+        descriptor = os.open(self.settings.heads_log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(descriptor, lines.encode("ascii"))
+        finally:
+            os.close(descriptor)
+
+    # ---- chains and events
+
+    def _head(self, chain: str) -> Head:
+        if chain == EVENTS:
+            sql = "SELECT number, chain FROM event ORDER BY number DESC LIMIT 1"
+            row = self._row(sql, ())
+        else:
+            sql = "SELECT position, chain FROM response WHERE wave = ? ORDER BY position DESC LIMIT 1"
+            row = self._row(sql, (chain,))
+        return Head(row[0], row[1]) if row else Head(0, GENESIS)
+
+    def _log(self, kind: str, detail: Mapping[str, object]) -> int:
+        """Append an event to the audit inside the running transaction; returns its number."""
+        last = self._head(EVENTS)
+        row: dict[str, str | int | None] = {
+            "number": last.count + 1,
+            "at": stamp(datetime.now(UTC)),
+            "kind": kind,
+            "detail": compact(detail).decode("utf-8"),
+        }
+        self._execute(
+            "INSERT INTO event (number, at, kind, detail, chain) VALUES (?, ?, ?, ?, ?)",
+            (*row.values(), link(last.head, row)),
+        )
+        self._touched.add(EVENTS)
+        return last.count + 1
+
+    # ---- statements
+
+    def _execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
+        return self._database.conn.execute(sql, parameters).rowcount
+
+    def _executemany(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        self._database.conn.executemany(sql, rows)
+
+    def _rows(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> Iterator[tuple[Any, ...]]:
+        return iter(self._database.conn.execute(sql, parameters))
+
+    def _row(self, sql: str, parameters: Sequence[object] = ()) -> tuple[Any, ...] | None:
+        row: tuple[Any, ...] | None = self._database.conn.execute(sql, parameters).fetchone()
+        return row
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=30)
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = FULL")
+    if mode == "ro":
+        connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _recognised(connection: sqlite3.Connection, path: Path) -> "Database":
+    if connection.execute("PRAGMA application_id").fetchone()[0] != migrations.APPLICATION_ID:
+        raise refusal("this SQLite file is not a SIPAS store", str(path), "name the folder of an instance")
+    database = database_on(connection)
+    known = [name for name, _ in migrations.MIGRATIONS]
+    done = migrations.applied(database)
+    if newer := [name for name in done if name not in known]:
+        raise refusal(
+            f"the store was made by a newer version (step {newer[-1]!r})", str(path), "update sipas, then try again"
+        )
+    if len(done) < len(known):
+        raise refusal("the store is of an older version", str(path), "back it up, then run: sipas migrate")
+    return database

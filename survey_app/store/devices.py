@@ -1,0 +1,150 @@
+"""Kiosk devices: their one-time codes, tokens, and the gaps in what they sent.
+
+`Devices`, `EnrolmentError`, `DeviceRevoked`.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from survey_app.access import CODE_LIFE, new_code, new_token, read_code, same_hash, secret_hash
+from survey_app.model import Device, Enrolment, moment, stamp
+from survey_app.problems import Problem, SipasError
+from survey_app.store.connection import refusal
+from survey_app.store.fieldwork import Fieldwork
+
+_DEVICE = "SELECT id, centre, simulated, revoked, created, last_seen, enrolled FROM device"
+
+
+class EnrolmentError(SipasError):
+    """The code is unknown, used, expired or withdrawn. Which of these is told to nobody but the audit."""
+
+
+class DeviceRevoked(SipasError):
+    """The token was known and has been withdrawn."""
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+        super().__init__(
+            Problem("this device has been revoked", f"device {device}", "enrol anew: sipas device add CENTRE")
+        )
+
+
+class Devices(Fieldwork):
+    """A device belongs to one centre for ever; enrolling again is a new device."""
+
+    def devices(self) -> tuple[Device, ...]:
+        return tuple(_device(row) for row in self._rows(f"{_DEVICE} ORDER BY centre, created, id"))
+
+    def device(self, id: str) -> Device:
+        row = self._row(f"{_DEVICE} WHERE id = ?", (id,))
+        if row is None:
+            raise refusal(f"there is no device {id!r}", "device", "see the devices: sipas device list")
+        return _device(row)
+
+    def device_by_token(self, token: str) -> Device | None:
+        """The device a token belongs to; None when it is unknown, `DeviceRevoked` when it was withdrawn."""
+        given = secret_hash(token)
+        row = self._row("SELECT id, token_sha256 FROM device WHERE token_sha256 = ?", (given,))
+        if row is None or not same_hash(row[1], given):
+            return None
+        device = self.device(row[0])
+        if device.revoked:
+            raise DeviceRevoked(device.id)
+        return device
+
+    def add_device(self, centre: str, simulated: bool = False) -> tuple[Device, str]:
+        """A new device of the centre and its one-time code, valid for 24 hours; only the code's hash is kept."""
+        code = new_code()
+        now = datetime.now(UTC)
+        with self.group():
+            self.centre(centre)
+            row = self._row("SELECT count(*) FROM device WHERE centre = ?", (centre,))
+            id = f"{centre}-{(row[0] if row else 0) + 1}"
+            self._execute(
+                "INSERT INTO device (id, centre, simulated, created, code_sha256, code_expires)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (id, centre, int(simulated), stamp(now), secret_hash(read_code(code)), stamp(now + CODE_LIFE)),
+            )
+            self._log("device_added", {"device": id, "centre": centre, "simulated": int(simulated)})
+        return self.device(id), code
+
+    def enrol(self, code: str) -> Enrolment:
+        """Exchange a one-time code for the device's token; `EnrolmentError` when the code is not good any more."""
+        given = secret_hash(read_code(code))
+        now = stamp(datetime.now(UTC))
+        with self.group():
+            row = self._row(
+                "SELECT id, centre, code_sha256 FROM device"
+                " WHERE code_sha256 = ? AND enrolled IS NULL AND revoked IS NULL AND code_expires > ?",
+                (given, now),
+            )
+            if row is None or not same_hash(row[2], given):
+                raise EnrolmentError(
+                    Problem(
+                        "the enrolment code is not valid: mistyped, used already, or older than 24 hours",
+                        "enrolment code",
+                        "make a new one: sipas device add CENTRE",
+                    )
+                )
+            token = new_token()
+            self._execute(
+                "UPDATE device SET token_sha256 = ?, enrolled = ? WHERE id = ?", (secret_hash(token), now, row[0])
+            )
+            self._log("device_enrolled", {"device": row[0]})
+        return Enrolment(token, row[0], row[1])
+
+    def revoke_device(self, id: str) -> Device:
+        """Withdraw a device's token or unused code, for ever."""
+        with self.group():
+            device = self.device(id)
+            if device.revoked:
+                raise refusal(f"device {id!r} is revoked already", "device", "nothing to do")
+            self._execute("UPDATE device SET revoked = ? WHERE id = ?", (stamp(datetime.now(UTC)), id))
+            self._log("device_revoked", {"device": id})
+        return self.device(id)
+
+    def seen(self, device_id: str, at: datetime, last_seq: int | None = None) -> None:
+        """Note a sign of life, and the highest number the device says it has given."""
+        with self.group():
+            self._execute(
+                "UPDATE device SET last_seen = max(coalesce(last_seen, ''), ?),"
+                " last_seq = max(coalesce(last_seq, 0), coalesce(?, last_seq, 0)) WHERE id = ?",
+                (stamp(at), last_seq, device_id),
+            )
+
+    def missing(self, device_id: str, last_seq: int) -> tuple[tuple[int, int], ...]:
+        """The ranges of numbers up to `last_seq` that never arrived in any form: stored, in conflict or rejected."""
+        stored = self._row(
+            "SELECT count(DISTINCT seq) FROM response WHERE device = ? AND seq <= ?", (device_id, last_seq)
+        )
+        if stored and stored[0] == last_seq:
+            return ()
+        arrived = self._rows(
+            "SELECT seq FROM response WHERE device = :device AND seq <= :last"
+            " UNION SELECT seq FROM conflict WHERE device = :device AND seq <= :last"
+            " UNION SELECT json_extract(detail, '$.seq') FROM event WHERE kind = 'rejected'"
+            "  AND json_extract(detail, '$.device') = :device AND json_extract(detail, '$.seq') <= :last"
+            " ORDER BY 1",
+            {"device": device_id, "last": last_seq},
+        )
+        gaps, expected = [], 1
+        for (seq,) in arrived:
+            if seq > expected:
+                gaps.append((expected, seq - 1))
+            expected = seq + 1
+        if expected <= last_seq:
+            gaps.append((expected, last_seq))
+        return tuple(gaps)
+
+
+def _device(row: tuple[Any, ...]) -> Device:
+    id, centre, simulated, revoked, created, last_seen, enrolled = row
+    return Device(
+        id=id,
+        centre=centre,
+        simulated=bool(simulated),
+        revoked=moment(revoked) if revoked else None,
+        created=moment(created),
+        last_seen=moment(last_seen) if last_seen else None,
+        enrolled=moment(enrolled) if enrolled else None,
+    )

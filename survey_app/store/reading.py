@@ -1,0 +1,94 @@
+"""Reading what was recorded: responses with their answers, heads, register rows, events."""
+
+import itertools
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from survey_app.model import Event, Head, RegisterRow, StoredResponse, moment
+from survey_app.store.connection import refusal
+from survey_app.store.recording import RESPONSE_COLUMNS, Recording
+
+_CURRENT_REGISTER = """SELECT centre, field, month, channel, received, resolved, on_time FROM register AS this
+    WHERE import = (SELECT max(import) FROM register WHERE month = this.month)"""
+
+
+class Reading(Recording):
+    """Everything that is asked of the store and changes nothing."""
+
+    def response_count(self, wave_id: str) -> int:
+        return self.head(wave_id).count
+
+    def head(self, wave_id: str) -> Head:
+        return self._head(wave_id)
+
+    def responses(self, wave_id: str) -> Iterator[StoredResponse]:
+        """The responses of a wave in the order of receipt, with their answers."""
+        choices = self._choices(wave_id)
+        columns = ", ".join(f"response.{name}" for name in RESPONSE_COLUMNS)
+        rows = self._rows(
+            f"SELECT {columns}, item, code FROM response LEFT JOIN answer ON answer.response = response.number"
+            " WHERE wave = ? ORDER BY position, item, code",
+            (wave_id,),
+        )
+        width = len(RESPONSE_COLUMNS)
+        for _, group in itertools.groupby(rows, key=lambda row: row[1]):
+            several = list(group)
+            pairs = [row[width:] for row in several if row[width] is not None]
+            yield _stored(several[0][:width], _answers(pairs, choices))
+
+    def stored_answers(self, uuid: str) -> Mapping[str, int | tuple[int, ...]]:
+        """The answers kept under a uuid, as codes."""
+        row = self._row("SELECT number, wave FROM response WHERE uuid = ?", (uuid,))
+        if row is None:
+            raise refusal(f"no response has the uuid {uuid}", "response", "compare it with the device's list")
+        pairs = list(self._rows("SELECT item, code FROM answer WHERE response = ? ORDER BY item, code", (row[0],)))
+        return _answers(pairs, self._choices(row[1]))
+
+    def register(self, months: Collection[str]) -> tuple[RegisterRow, ...]:
+        """The register rows in force: of each month those of its newest import."""
+        wanted = sorted(months)
+        marks = ", ".join("?" * len(wanted))
+        return tuple(
+            RegisterRow(*row)
+            for row in self._rows(
+                f"{_CURRENT_REGISTER} AND month IN ({marks}) ORDER BY month, centre, field, channel", wanted
+            )
+        )
+
+    def events(self, kinds: Collection[str] = ()) -> tuple[Event, ...]:
+        """The audit, oldest first; of some kinds only, if named."""
+        sql = "SELECT number, at, kind, detail FROM event"
+        if kinds:
+            sql += f" WHERE kind IN ({', '.join('?' * len(kinds))})"
+        return tuple(
+            Event(number, moment(at), kind, json.loads(detail))
+            for number, at, kind, detail in self._rows(f"{sql} ORDER BY number", tuple(kinds))
+        )
+
+    def _choices(self, wave_id: str) -> frozenset[str]:
+        wave = self.wave(wave_id)
+        form = self.questionnaire(wave.questionnaire, wave.version)
+        return frozenset(item.code for item in form.items if item.kind == "choices")
+
+
+def _answers(pairs: Sequence[tuple[Any, ...]], choices: frozenset[str]) -> dict[str, int | tuple[int, ...]]:
+    answers: dict[str, int | tuple[int, ...]] = {}
+    for item, group in itertools.groupby(pairs, key=lambda pair: pair[0]):
+        codes = tuple(code for _, code in group)
+        answers[item] = codes if item in choices and codes[0] >= 0 else codes[0]
+    return answers
+
+
+def _stored(row: tuple[Any, ...], answers: Mapping[str, int | tuple[int, ...]]) -> StoredResponse:
+    values = dict(zip(RESPONSE_COLUMNS, row, strict=True))
+    del values["number"]
+    for name in ("started", "submitted", "received"):
+        values[name] = moment(values[name])
+    for name in ("late", "after_close", "clock"):
+        values[name] = bool(values[name])
+    values["local_day"] = date.fromisoformat(values["local_day"])
+    if values["part"] is not None:
+        values["part"] = {block: (k, of) for block, (k, of) in json.loads(values["part"]).items()}
+    return StoredResponse(**values, answers=answers)

@@ -1,0 +1,230 @@
+"""The only way in for responses: `Recording.record`, idempotent and all or nothing for each response."""
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from survey_app.ledger import Plain, canonical, compact, content_hash, link
+from survey_app.model import VIETNAM, Device, Head, Receipt, Wave, stamp
+from survey_app.questionnaire import Checked, check
+from survey_app.response import Response
+from survey_app.store.connection import StoreError
+from survey_app.store.devices import Devices
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+
+RESPONSE_COLUMNS = (
+    "uuid", "number", "wave", "position", "centre", "field", "device", "seq", "questionnaire", "version", "language",
+    "mode", "recruitment", "disposition", "psu", "part", "started", "submitted", "received", "offset_ms", "local_day",
+    "late", "after_close", "clock", "content_sha256",
+)  # fmt: skip
+"""The columns a chain link covers, in this order; `content` is covered by its hash."""
+
+_INSERT = (
+    f"INSERT INTO response ({', '.join(RESPONSE_COLUMNS)}, content, chain)"
+    f" VALUES ({', '.join('?' * (len(RESPONSE_COLUMNS) + 2))})"
+)
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What one sending shares: who sent it, when it came, how far the device's clock is off, what is known."""
+
+    device: Device
+    received: datetime
+    offset: timedelta
+    fields: frozenset[str]
+    waves: dict[str, Wave | None]
+
+
+class Recording(Devices):
+    """Takes responses in."""
+
+    def record(
+        self, responses: Sequence[Response], *, device: Device, received: datetime, sent_at: datetime
+    ) -> tuple[Receipt, ...]:
+        """Store responses of one device and say the fate of each, in order.
+
+        The same uuid with the same content again is `already_stored`; with other content it is a `conflict`, and both
+        are kept; a response that is invalid by its own form is `rejected` with the codes of what is wrong.
+        """
+        with self.group():
+            arrival = Arrival(
+                device=device,
+                received=received,
+                offset=received - sent_at,
+                fields=frozenset(field.code for field in self.fields("known")),
+                waves={},
+            )
+            receipts = tuple(self._take(response, arrival) for response in responses)
+            self.seen(device.id, received, max((r.seq for r in responses if r.seq is not None), default=None))
+        return receipts
+
+    def _take(self, response: Response, arrival: Arrival) -> Receipt:
+        try:
+            with self._nested():
+                return self._settle(response, arrival)
+        except sqlite3.IntegrityError:
+            # The tables refuse what every check let pass. The device must not send it for ever: it goes to staff.
+            return self._reject(response, arrival, ("not_storable",))
+
+    def _settle(self, response: Response, arrival: Arrival) -> Receipt:
+        content = canonical(response, self.settings.key)
+        known = self._row("SELECT content_sha256, content FROM response WHERE uuid = ?", (response.uuid,))
+        if known is not None:
+            if known[0] == content_hash(content) or same_answers(known[1], content):
+                return Receipt(response.uuid, "already_stored")
+            return self._keep_conflict(response, content, arrival)
+        wave = self._wave_of(response, arrival)
+        errors = refusals(response, wave, arrival.device)
+        if wave is None or errors:
+            return self._reject(response, arrival, errors)
+        checked = check(self.questionnaire(wave.questionnaire, wave.version), response, arrival.fields)
+        if checked.problems:
+            codes = tuple(f"{problem.item}:{problem.code}" for problem in checked.problems)
+            return self._reject(response, arrival, codes)
+        self._store(response, content, checked, wave, arrival)
+        return Receipt(response.uuid, "stored")
+
+    def _wave_of(self, response: Response, arrival: Arrival) -> Wave | None:
+        if response.wave not in arrival.waves:
+            try:
+                arrival.waves[response.wave] = self.wave(response.wave)
+            except StoreError:
+                arrival.waves[response.wave] = None
+        return arrival.waves[response.wave]
+
+    def _store(self, response: Response, content: bytes, checked: Checked, wave: Wave, arrival: Arrival) -> None:
+        last = self._heads.get(wave.id) or self._head(wave.id)
+        number = self._next_number()
+        row = _row(response, wave, arrival, number, last.count + 1, content_hash(content))
+        chain = link(last.head, row)
+        self._flag_used_twice(response, arrival)
+        self._execute(_INSERT, (*row.values(), content.decode("utf-8"), chain))
+        self._executemany(
+            "INSERT INTO answer (response, item, code) VALUES (?, ?, ?)", answer_rows(number, checked.codes)
+        )
+        for item, text in checked.texts.items():
+            self._execute("INSERT INTO comment (response, item, text) VALUES (?, ?, ?)", (number, item, text))
+        self._touched.add(wave.id)
+        self._heads[wave.id] = Head(last.count + 1, chain)
+
+    def _next_number(self) -> int:
+        row = self._row("SELECT max(number) FROM response")
+        return (row[0] or 0) + 1 if row else 1
+
+    def _flag_used_twice(self, response: Response, arrival: Arrival) -> None:
+        if response.seq is None:
+            return
+        other = self._row("SELECT uuid FROM response WHERE device = ? AND seq = ?", (arrival.device.id, response.seq))
+        if other:
+            self._log(
+                "seq_used_twice",
+                {"device": arrival.device.id, "seq": response.seq, "uuids": [other[0], response.uuid]},
+            )
+
+    def _keep_conflict(self, response: Response, content: bytes, arrival: Arrival) -> Receipt:
+        hashed = content_hash(content)
+        receipt = Receipt(response.uuid, "conflict")
+        if self._row("SELECT 1 FROM conflict WHERE uuid = ? AND content_sha256 = ?", (response.uuid, hashed)):
+            return receipt
+        row = self._row(
+            "INSERT INTO conflict (uuid, device, seq, received, content, content_sha256) VALUES (?, ?, ?, ?, ?, ?)"
+            " RETURNING number",
+            (response.uuid, arrival.device.id, response.seq, stamp(arrival.received), content.decode("utf-8"), hashed),
+        )
+        for item, value in response.answers.items():
+            if row and isinstance(value, str):
+                self._execute("INSERT INTO comment (conflict, item, text) VALUES (?, ?, ?)", (row[0], item, value))
+        self._log("conflict", {"uuid": response.uuid, "device": arrival.device.id, "content_sha256": hashed})
+        return receipt
+
+    def _reject(self, response: Response, arrival: Arrival, errors: tuple[str, ...]) -> Receipt:
+        self._log(
+            "rejected",
+            {
+                "uuid": response.uuid,
+                "device": arrival.device.id,
+                "seq": response.seq,
+                "errors": list(errors),
+            },
+        )
+        return Receipt(response.uuid, "rejected", errors)
+
+
+def refusals(response: Response, wave: Wave | None, device: Device) -> tuple[str, ...]:
+    """What forbids storing a response before its answers are even looked at."""
+    if wave is None:
+        return ("unknown_wave",)
+    found = []
+    if wave.opened is None:
+        found.append("wave_not_opened")
+    if (response.questionnaire, response.version) != (wave.questionnaire, wave.version):
+        found.append("wrong_questionnaire")
+    if device.simulated != wave.simulated:
+        found.append("simulated_wave" if wave.simulated else "simulated_device")
+    if device.centre not in wave.centres:
+        found.append("centre_not_in_wave")
+    if wave.kind == "counter" and response.psu is not None:
+        found.append("psu_in_counter_wave")
+    if wave.kind == "counter" and response.disposition in ("refused", "not_at_home"):
+        found.append("disposition_in_counter_wave")
+    return tuple(found)
+
+
+def same_answers(left: str | bytes, right: str | bytes) -> bool:
+    """Whether two canonical contents of a page without JavaScript differ in nothing but when they were given.
+
+    There a double tap or the back button sends the same answers again with new times.
+    """
+    first, second = json.loads(left), json.loads(right)
+    if first["mode"] != "page" or second["mode"] != "page":
+        return False
+    for content in (first, second):
+        for key in ("started", "submitted", "durations", "paradata"):
+            content.pop(key, None)
+    return bool(first == second)
+
+
+def answer_rows(number: int, codes: Mapping[str, int | tuple[int, ...]]) -> list[tuple[int, str, int]]:
+    """One row an item; a choices item has one row a chosen option."""
+    rows: list[tuple[int, str, int]] = []
+    for item, code in codes.items():
+        if isinstance(code, tuple):
+            rows.extend((number, item, one) for one in code)
+        else:
+            rows.append((number, item, code))
+    return rows
+
+
+def flags(wave: Wave, received: datetime, corrected: datetime, offset: timedelta) -> tuple[int, int, int]:
+    """`late`, `after_close`, `clock` of a response by its corrected submission time."""
+    closed = wave.closed
+    after_close = closed is not None and corrected > closed
+    late = closed is not None and received > closed and not after_close
+    clock = (
+        abs(offset) > CLOCK_TOLERANCE
+        or corrected > received + CLOCK_TOLERANCE
+        or (wave.opened is not None and corrected < wave.opened)
+    )
+    return int(late), int(after_close), int(clock)
+
+
+def _row(
+    response: Response, wave: Wave, arrival: Arrival, number: int, position: int, content_sha256: str
+) -> dict[str, Plain]:
+    corrected = response.submitted + arrival.offset
+    late, after_close, clock = flags(wave, arrival.received, corrected, arrival.offset)
+    values: tuple[Any, ...] = (
+        response.uuid, number, wave.id, position, arrival.device.centre, response.field, arrival.device.id,
+        response.seq, response.questionnaire, response.version, response.language, response.mode,
+        response.recruitment, response.disposition, response.psu,
+        None if response.part is None else compact({k: list(v) for k, v in response.part.items()}).decode("utf-8"),
+        stamp(response.started), stamp(response.submitted), stamp(arrival.received),
+        round(arrival.offset / timedelta(milliseconds=1)), corrected.astimezone(VIETNAM).date().isoformat(),
+        late, after_close, clock, content_sha256,
+    )  # fmt: skip
+    return dict(zip(RESPONSE_COLUMNS, values, strict=True))

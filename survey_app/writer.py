@@ -1,0 +1,130 @@
+"""One thread that owns the writing connection of a server, and commits waiting calls together.
+
+`Writer`. A caller's future resolves only after the commit that holds its work is on disk; one call that fails undoes
+its own savepoint and nothing else.
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+from survey_app.problems import Problem, SipasError
+from survey_app.settings import Settings
+from survey_app.store import Store
+
+T = TypeVar("T")
+GROUP = 64
+"""At most so many calls share a commit: enough to spread the cost of a sync, few enough to answer soon."""
+
+
+class WriterClosed(SipasError):
+    """The server is shutting down and takes nothing more."""
+
+
+class _Call(Generic[T]):
+    def __init__(self, work: Callable[[Store], T]) -> None:
+        self.work = work
+        self.future: Future[T] = Future()
+        self.result: T | None = None
+        self.error: BaseException | None = None
+
+    def run(self, store: Store) -> None:
+        try:
+            with store.group():
+                self.result = self.work(store)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the caller
+            self.error = error
+
+    def resolve(self) -> None:
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)  # type: ignore[arg-type]
+
+
+class Writer:
+    """Start it once per server; `submit` from any thread."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._calls: queue.SimpleQueue[_Call[Any] | None] = queue.SimpleQueue()
+        self._gate = threading.Lock()
+        self._closed = False
+        self._started: Future[None] = Future()
+        self._thread = threading.Thread(target=self._run, name="sipas-writer", daemon=True)
+        self._thread.start()
+        self._started.result()
+
+    def submit(self, work: Callable[[Store], T]) -> Future[T]:
+        """Have `work(store)` done in a savepoint of the next commit."""
+        call = _Call(work)
+        with self._gate:
+            if self._closed:
+                raise WriterClosed(Problem("the server is shutting down", "writer", "send it again in a moment"))
+            self._calls.put(call)
+        return call.future
+
+    def close(self) -> None:
+        """Finish what waits, then end the thread."""
+        with self._gate:
+            if not self._closed:
+                self._closed = True
+                self._calls.put(None)
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # ---- in the thread
+
+    def _run(self) -> None:
+        try:
+            store = Store.open(self._settings)
+        except BaseException as error:  # noqa: BLE001 - raised again in the constructor
+            self._started.set_exception(error)
+            return
+        self._started.set_result(None)
+        with store:
+            while group := self._waiting():
+                _commit(store, group)
+
+    def _waiting(self) -> list[_Call[Any]]:
+        """The next calls to commit together; empty when the writer is closed and nothing waits."""
+        group: list[_Call[Any]] = []
+        call = self._calls.get()
+        while call is not None:
+            if call.future.set_running_or_notify_cancel():
+                group.append(call)
+            if len(group) >= GROUP:
+                return group
+            try:
+                call = self._calls.get_nowait()
+            except queue.Empty:
+                if group:
+                    return group
+                call = self._calls.get()
+        if group:
+            self._calls.put(None)
+        return group
+
+
+def _commit(store: Store, group: list[_Call[Any]]) -> None:
+    try:
+        with store.group():
+            for call in group:
+                call.run(store)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the callers
+        # Nothing of the group is on disk: every caller is told so and keeps what it has.
+        for call in group:
+            call.future.set_exception(error)
+        return
+    for call in group:
+        call.resolve()
