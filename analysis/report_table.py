@@ -1,0 +1,53 @@
+"""A table of the report as the page takes it: words already rounded, columns that say their unit.
+
+Public: Column, Cell, Row, Table.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Column:
+    title: str
+    number: bool = True
+
+
+@dataclass(frozen=True)
+class Cell:
+    """`marks` point to the notes below the table; a hidden cell holds the words that say why it is blank."""
+
+    text: str
+    hidden: bool = False
+    marks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Row:
+    """The first cell is the row's header. `whole` sets the province apart from its parts."""
+
+    cells: tuple[Cell, ...]
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    name: str
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[tuple[str, str], ...] = field(default=())
+    narrow: bool = False
+
+
+class Notes:
+    """Numbers the notes of one table; the same words get the same mark."""
+
+    def __init__(self) -> None:
+        self._marks: dict[str, str] = {}
+
+    def mark(self, text: str) -> str:
+        return self._marks.setdefault(text, str(len(self._marks) + 1))
+
+    @property
+    def listed(self) -> tuple[tuple[str, str], ...]:
+        return tuple((mark, text) for text, mark in self._marks.items())
