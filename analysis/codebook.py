@@ -1,0 +1,186 @@
+"""An extract's codebook as frozen values: the wave and its rules, centres, fields, items, factors, codes in words.
+
+Public: Codebook, parse_codebook, Wave, Rules, Centre, ServiceField, Item, Factor.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+Text = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How the wave was to be computed, fixed before it opened. Reference line and level in per cent."""
+
+    item_method: str = "top2"
+    roll_up: str = "pooled"
+    weighting: str = "rake"
+    minimum_cell: int = 20
+    reference_line: float = 85
+    level: float = 95
+
+
+@dataclass(frozen=True)
+class Wave:
+    id: str
+    kind: str
+    title: Text
+    months: tuple[str, ...]
+    simulated: bool
+    opened: str | None
+    closed: str | None
+    rules: Rules
+
+
+@dataclass(frozen=True)
+class Form:
+    """The questionnaire the wave asked."""
+
+    id: str
+    version: str
+    title: Text
+    source: str
+    languages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Centre:
+    code: str
+    name: str
+    full_name: str
+    kind: str
+    group: str
+
+
+@dataclass(frozen=True)
+class ServiceField:
+    code: str
+    label: Text
+    source: str
+
+
+@dataclass(frozen=True)
+class Option:
+    code: int
+    text: Text
+
+
+@dataclass(frozen=True)
+class Item:
+    code: str
+    kind: str
+    text: Text
+    factor: str | None
+    area: str | None
+    source: str
+    options: tuple[Option, ...]
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Factor:
+    code: str
+    text: Text
+    area: str
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Area:
+    code: str
+    text: Text
+
+
+@dataclass(frozen=True)
+class Index:
+    """The items whose answers make the headline, and how they roll up by default."""
+
+    items: tuple[str, ...]
+    factors: tuple[Factor, ...]
+    areas: tuple[Area, ...]
+    item_method: str
+    roll_up: str
+
+
+@dataclass(frozen=True)
+class Column:
+    name: str
+    type: str
+    label: Text
+
+
+@dataclass(frozen=True)
+class Codebook:
+    wave: Wave
+    questionnaire: Form
+    centres: tuple[Centre, ...]
+    fields: tuple[ServiceField, ...]
+    roles: Mapping[str, str]
+    visit_codes: Mapping[str, int]
+    items: tuple[Item, ...]
+    index: Index
+    missing: Mapping[int, Text]
+    columns: tuple[Column, ...]
+
+    def centre(self, code: str) -> Centre:
+        return next(centre for centre in self.centres if centre.code == code)
+
+    def field(self, code: str) -> ServiceField:
+        return next(field for field in self.fields if field.code == code)
+
+    def item(self, code: str) -> Item:
+        return next(item for item in self.items if item.code == code)
+
+
+def parse_codebook(raw: Mapping[str, Any]) -> Codebook:
+    """From codebook.json's plain data; KeyError, TypeError or ValueError where it is none (the reader says so)."""
+    wave, index = raw["wave"], raw["index"]
+    return Codebook(
+        wave=Wave(
+            id=wave["id"],
+            kind=wave["kind"],
+            title=wave["title"],
+            months=tuple(wave["months"]),
+            simulated=bool(wave["simulated"]),
+            opened=wave.get("opened"),
+            closed=wave.get("closed"),
+            rules=_known(Rules, wave.get("rules") or {}),
+        ),
+        questionnaire=_known(Form, {**raw["questionnaire"], "languages": tuple(raw["questionnaire"]["languages"])}),
+        centres=tuple(_known(Centre, centre) for centre in raw["centres"]),
+        fields=tuple(_known(ServiceField, field) for field in raw["fields"]),
+        roles=raw["roles"],
+        visit_codes={name: int(code) for name, code in raw["visit_codes"].items()},
+        items=tuple(_item(item) for item in raw["items"]),
+        index=Index(
+            items=tuple(index["items"]),
+            factors=tuple(_known(Factor, {**factor, "items": tuple(factor["items"])}) for factor in index["factors"]),
+            areas=tuple(_known(Area, area) for area in index["areas"]),
+            item_method=index["item_method"],
+            roll_up=index["roll_up"],
+        ),
+        missing={int(code): text for code, text in raw["missing"].items()},
+        columns=tuple(_known(Column, column) for column in raw["columns"]),
+    )
+
+
+def _item(raw: Mapping[str, Any]) -> Item:
+    return Item(
+        code=raw["code"],
+        kind=raw["kind"],
+        text=raw["text"],
+        factor=raw.get("factor"),
+        area=raw.get("area"),
+        source=raw.get("source") or "",
+        options=tuple(Option(int(option["code"]), option["text"]) for option in raw.get("options") or ()),
+        columns=tuple(raw.get("columns") or ()),
+    )
+
+
+def _known(kind: type[T], raw: Mapping[str, Any]) -> T:
+    """Keys a later writer may add are left aside; a missing one without default is a TypeError."""
+    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    return kind(**{name: value for name, value in raw.items() if name in names})

@@ -1,0 +1,155 @@
+"""What the analysis of a wave yields, as frozen values that know no printing.
+
+Public: Score (one row of scores.csv), WaveResult, ScoreOptions, VerdictDetail, LeftOut, Exclusion, SENTENCE.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from analysis.extract import Extract
+    from analysis.weights import Weighting
+
+ItemMethod = Literal["top2", "mean5", "mean01"]
+RollUp = Literal["pooled", "item_mean", "factor_mean", "area_mean"]
+Method = Literal["rake", "cells"]
+Visit = Literal["received", "filed", "asked"]
+SENTENCE = {
+    "vi": "Kết quả khảo sát tại quầy; không thay thế Chỉ số SIPAS do Bộ Nội vụ công bố.",
+    "en": "Result of a counter survey; it does not replace the SIPAS index published by the Ministry of Home Affairs.",
+}
+SIMULATED = "SIMULATED / DỮ LIỆU MÔ PHỎNG"
+
+
+@dataclass(frozen=True)
+class Score:
+    """One row of scores.csv. None where publication leaves a cell blank or a number does not exist."""
+
+    wave: str
+    domain_kind: str
+    domain: str
+    label: str
+    measure: str
+    item_method: str
+    roll_up: str
+    value: float | None
+    se: float | None
+    ci_low: float | None
+    ci_high: float | None
+    level: float
+    df: float | None
+    deff: float | None
+    n: int | None
+    n_eff: float | None
+    responses: int | None
+    dossiers: int | None
+    verdict: str = ""
+    suppressed: str = "no"
+    note: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.domain_kind, self.domain, self.measure
+
+
+COLUMNS = tuple(field.name for field in fields(Score))
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """How to compute a wave. None takes the wave's own rule."""
+
+    item_method: ItemMethod | None = None
+    roll_up: RollUp | None = None
+    method: Method | None = None
+    minimum: int | None = None
+
+
+@dataclass(frozen=True)
+class UsedRules:
+    """The rules a table was computed by, in words that appear on every output."""
+
+    item_method: ItemMethod
+    roll_up: RollUp
+    method: Method
+    minimum: int
+    reference_line: float
+    level: float
+    population: str
+    online_included: bool
+    changed: tuple[str, ...] = ()
+    """Names of the rules that differ from those fixed before the wave opened."""
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """Responses left out of the estimates for one reason; each response is counted once, under the first that holds."""
+
+    reason: str
+    count: int
+    text: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    responses: int
+    kept: Mapping[str, int]
+    """Responses of each table: received, filed, asked."""
+    reasons: tuple[Exclusion, ...]
+
+
+@dataclass(frozen=True)
+class VerdictDetail:
+    """Behind a verdict: p (two-sided, from the interval shown), Holm-adjusted p, share answered, tipping point.
+
+    `answered` is responses over dossiers; `tipping` the score of those who did not answer at which the verdict turns.
+    `reason` says in a token why there is no verdict (n<100, df<8, value>97, suppressed), else it is empty.
+    """
+
+    domain_kind: str
+    domain: str
+    measure: str
+    verdict: str
+    reason: str
+    p: float | None
+    p_holm: float | None
+    answered: float | None
+    tipping: float | None
+
+
+@dataclass(frozen=True)
+class WaveResult:
+    """Everything a report shows. All rows went through publication: what is None here must not be shown anywhere.
+
+    scores, filed, asked : rows of scores.csv, scores_filed.csv, scores_asked.csv.
+    unweighted : index and overall with weight 1, same design.
+    sensitivity : index and overall with weights from 1/(1 + times had to come back).
+    factor_mean : the index rolled up as factor_mean, beside the headline.
+    factor_shares : domain -> factor -> its share of all valid answers, weighted (0-1).
+    first_rule : the headline by the rules fixed before the wave opened, when others were asked for; else empty.
+    week_se : (domain_kind, domain, measure) -> SE with PSU = centre x ISO week.
+    verdicts : (domain_kind, domain, measure) -> VerdictDetail.
+    """
+
+    extract: "Extract"
+    rules: UsedRules
+    weighting: "Weighting"
+    left_out: LeftOut
+    scores: tuple[Score, ...]
+    filed: tuple[Score, ...]
+    asked: tuple[Score, ...]
+    unweighted: tuple[Score, ...]
+    sensitivity: tuple[Score, ...]
+    factor_mean: tuple[Score, ...]
+    factor_shares: Mapping[str, Mapping[str, float]]
+    first_rule: tuple[Score, ...]
+    week_se: Mapping[tuple[str, str, str], float]
+    verdicts: Mapping[tuple[str, str, str], VerdictDetail]
+
+    def score(self, domain: str = "all", measure: str = "index", rows: tuple[Score, ...] | None = None) -> Score | None:
+        """The row of `domain` and `measure` among the scores, or among `rows`."""
+        found = (
+            row for row in (self.scores if rows is None else rows) if (row.domain, row.measure) == (domain, measure)
+        )
+        return next(found, None)
