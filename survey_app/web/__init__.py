@@ -1,0 +1,73 @@
+"""The web application: kiosk pages for citizens, the API for their devices.
+
+`create_app`. Everything else a route needs comes from `survey_app.web.context`.
+"""
+
+import hashlib
+import hmac
+import importlib.util
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from survey_app.settings import Settings
+from survey_app.web.api import api
+from survey_app.web.body import MAX_BODY_BYTES
+from survey_app.web.context import Services, install, utc_now
+from survey_app.web.errors import handle_errors
+from survey_app.web.limits import install_limits
+from survey_app.web.security import protect
+from survey_app.writer import Writer
+
+MAX_FORM_PARTS = 400
+
+
+def create_app(
+    settings: Settings,
+    *,
+    writer: Writer,
+    clock: Callable[[], datetime] = utc_now,
+    behind_proxy: bool = False,
+    development_http: bool = False,
+) -> Flask:
+    """The WSGI application of one instance; the writer is the caller's to close, after the last request."""
+    app = Flask(__name__)
+    app.config.update(
+        SECRET_KEY=hmac.digest(settings.key, b"flask session", "sha256").hex(),
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        MAX_FORM_PARTS=MAX_FORM_PARTS,
+        SESSION_COOKIE_SAMESITE="Strict",
+        SESSION_COOKIE_SECURE=not development_http,
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    install(app, Services(settings, writer, clock=clock, development_http=development_http))
+    protect(app)
+    handle_errors(app)
+    install_limits(app)
+    app.register_blueprint(api)
+    if importlib.util.find_spec("survey_app.web.kiosk"):
+        app.register_blueprint(importlib.import_module("survey_app.web.kiosk").kiosk)
+    app.url_defaults(_version_of_static)
+    if behind_proxy:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
+    return app
+
+
+STATIC = Path(__file__).parent / "static"
+
+
+def _version_of_static(endpoint: str, values: dict[str, Any]) -> None:
+    """Put a file's hash into its address, so that browsers may keep it for good and never show an old one."""
+    if endpoint == "static" and "v" not in values and (version := _hash(values["filename"])):
+        values["v"] = version
+
+
+@cache
+def _hash(filename: str) -> str:
+    path = STATIC / filename
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.is_file() else ""

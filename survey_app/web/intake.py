@@ -1,0 +1,110 @@
+"""From a sending to its receipts, and what a device is told of its present standing.
+
+`receive`, `standing`, `fields_of`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from survey_app.model import Device, Receipt, Wave, stamp
+from survey_app.response import MAX_SEQ, Response, ResponseError, parse_response
+from survey_app.store import Store
+from survey_app.web.body import Sending
+from survey_app.web.context import Services
+
+MAX_UUID = 36
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A response that is none; what can be read of it names it to the device and in the audit."""
+
+    uuid: str | None
+    seq: int | None
+    errors: tuple[str, ...]
+
+
+def receive(provided: Services, device: Device, sending: Sending) -> tuple[Receipt | Unreadable, ...]:
+    """Record a sending and say the fate of each response, in order; returns once the commit is on disk."""
+    received = provided.now()
+    read = tuple(_read(raw) for raw in sending.responses)
+
+    def work(store: Store) -> tuple[Receipt | Unreadable, ...]:
+        return _record(store, device, read, received, sending)
+
+    return provided.write(work)
+
+
+def _record(
+    store: Store,
+    device: Device,
+    read: Sequence[Response | Unreadable],
+    received: datetime,
+    sending: Sending,
+) -> tuple[Receipt | Unreadable, ...]:
+    responses = [one for one in read if isinstance(one, Response)]
+    receipts = iter(store.record(responses, device=device, received=received, sent_at=sending.sent_at))
+    for one in read:
+        if isinstance(one, Unreadable):
+            # Logged as a rejected response is, so that its number is not reported missing for ever.
+            detail = {"uuid": one.uuid, "device": device.id, "seq": one.seq, "errors": list(one.errors)}
+            store.log_event("rejected", detail)
+    store.seen(device.id, received, sending.last_seq)
+    return tuple(next(receipts) if isinstance(one, Response) else one for one in read)
+
+
+def _read(raw: object) -> Response | Unreadable:
+    try:
+        return parse_response(raw)
+    except ResponseError as error:
+        given = raw if isinstance(raw, dict) else {}
+        uuid, seq = given.get("uuid"), given.get("seq")
+        legible = isinstance(uuid, str) and len(uuid) <= MAX_UUID and uuid.isascii() and uuid.isprintable()
+        numbered = type(seq) is int and 1 <= seq <= MAX_SEQ
+        return Unreadable(uuid if legible else None, seq if numbered else None, error.errors)
+
+
+def result(receipt: Receipt | Unreadable) -> dict[str, Any]:
+    if isinstance(receipt, Unreadable):
+        return {"uuid": receipt.uuid, "fate": "rejected", "errors": list(receipt.errors)}
+    if receipt.fate == "rejected":
+        return {"uuid": receipt.uuid, "fate": receipt.fate, "errors": list(receipt.errors)}
+    return {"uuid": receipt.uuid, "fate": receipt.fate}
+
+
+def wave_of(store: Store, device: Device) -> Wave | None:
+    """The wave this device asks for now; simulated devices and simulated waves belong together."""
+    wave = store.current_wave(device.centre)
+    return wave if wave is not None and wave.simulated == device.simulated else None
+
+
+def fields_of(store: Store) -> list[dict[str, Any]]:
+    return [{"code": field.code, "label": dict(field.label)} for field in store.fields()]
+
+
+def standing(store: Store, device: Device, last_seq: int, at: datetime, answered: str | None) -> dict[str, Any]:
+    """What every acknowledgement carries. Without an open wave the ledger is that of the wave `answered`."""
+    with store.snapshot():
+        wave = wave_of(store, device)
+        chain = wave.id if wave else answered
+        head = store.head(chain) if chain else None
+        return {
+            "server_time": stamp(at),
+            "wave": wave.id if wave else None,
+            "questionnaire": wave.questionnaire if wave else None,
+            "version": wave.version if wave else None,
+            "fields": fields_of(store),
+            "missing": [list(gap) for gap in store.missing(device.id, last_seq)],
+            "resend": [],
+            "ledger": {"count": head.count, "head": head.head} if head else None,
+        }
+
+
+def last_known_wave(sending: Sending, results: Sequence[dict[str, Any]]) -> str | None:
+    """The wave of the last response that the store holds now."""
+    for raw, told in zip(reversed(sending.responses), reversed(results), strict=True):
+        if told["fate"] != "rejected" and isinstance(raw, dict):
+            return str(raw["wave"])
+    return None

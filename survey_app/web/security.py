@@ -1,0 +1,53 @@
+"""Headers on every answer, and the one rule against forms sent from elsewhere.
+
+`protect`, `CONTENT_SECURITY_POLICY`.
+"""
+
+from flask import Flask, Response, request
+
+from survey_app.web.errors import WebProblem
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; form-action 'self'; "
+    "base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Not `no-referrer`: with it browsers send `Origin: null` with our own forms.
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+HSTS = "max-age=31536000"
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def protect(app: Flask) -> None:
+    app.before_request(_refuse_foreign_forms)
+    app.after_request(_add_headers)
+
+
+def _refuse_foreign_forms() -> None:
+    """A page route acts on a cookie, so a form sent by another site is refused; the API takes no cookie.
+
+    The cookie is SameSite=Strict already; this also stops a sister host of the same site.
+    """
+    if request.method in _SAFE_METHODS or request.path.startswith("/api/"):
+        return
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+        raise WebProblem("foreign-form")
+
+
+def _add_headers(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if request.is_secure:
+        response.headers.setdefault("Strict-Transport-Security", HSTS)
+    if request.endpoint is None or not request.endpoint.endswith("static"):
+        response.headers["Cache-Control"] = "no-store"
+    elif response.status_code == 200 and request.args.get("v"):
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return response
