@@ -1,0 +1,201 @@
+"""Questionnaires and the one validation of answers, used by pages, API, paper entry and import alike.
+
+`load`, `parse`, `shipped` give a `Questionnaire`; `asked` is its routing; `check` holds a response against it and
+fills in the missing codes. Format of the files: docs/questionnaire-format.md.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from survey_app.questionnaire_file import load, parse, shipped
+from survey_app.questionnaire_model import (
+    Area,
+    Condition,
+    Factor,
+    Index,
+    Item,
+    Option,
+    Questionnaire,
+    QuestionnaireError,
+    Scale,
+    Section,
+    Text,
+)
+from survey_app.questionnaire_words import MISSING_LABELS, message
+from survey_app.response import Answer, Response
+
+__all__ = [
+    "BROKEN_OFF",
+    "DECLINED",
+    "MISSING_LABELS",
+    "NOT_APPLICABLE",
+    "NOT_ASKED",
+    "NOT_DRAWN",
+    "AnswerProblem",
+    "Area",
+    "Checked",
+    "Condition",
+    "Factor",
+    "Index",
+    "Item",
+    "Option",
+    "Questionnaire",
+    "QuestionnaireError",
+    "Scale",
+    "Section",
+    "asked",
+    "check",
+    "load",
+    "parse",
+    "shipped",
+]
+
+NOT_ASKED, NOT_APPLICABLE, DECLINED, BROKEN_OFF, NOT_DRAWN = -1, -2, -3, -4, -5
+GIVEN = 1
+
+Code = int | tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class AnswerProblem:
+    """One thing wrong with one answer: `code` for machines, `message` for the citizen who can put it right."""
+
+    item: str
+    code: str
+    message: Text
+
+    def __str__(self) -> str:
+        return f"{self.item}:{self.code}"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Every item's code, the missing codes filled in; of a text only that it was given. No problems: valid."""
+
+    codes: Mapping[str, Code]
+    texts: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[AnswerProblem, ...] = ()
+
+
+def asked(questionnaire: Questionnaire, item: Item | str, answers: Mapping[str, Answer]) -> bool:
+    """Whether routing leads to the item: every condition holds, and so do those of the items it depends on.
+
+    Answers to items that are not asked themselves (left from before the citizen went back) count for nothing.
+    """
+    if isinstance(item, str):
+        item = questionnaire.item(item)
+    return all(
+        _meets(answers.get(condition.item), condition) and asked(questionnaire, condition.item, answers)
+        for condition in item.ask_if
+    )
+
+
+def check(questionnaire: Questionnaire, response: Response, fields: Collection[str]) -> Checked:
+    """Hold a response against its form. `fields`: the codes of the service fields known.
+
+    Missing codes are filled in: −1 not asked, −4 broken off, −5 not drawn; an optional item left blank is −3. A
+    response that was not completed carries no answers: every item drawn is −4. Never raises; problems name the item.
+    """
+    problems = _check_envelope(questionnaire, response)
+    not_drawn, part_problems = _not_drawn(questionnaire, response)
+    problems += part_problems
+    known = questionnaire.by_code
+    problems += [_problem(code, "unknown_item") for code in response.answers if code not in known]
+    if response.disposition != "complete":
+        problems += [_problem(code, "not_complete") for code in response.answers if code in known]
+        codes: dict[str, Code] = {item.code: BROKEN_OFF for item in questionnaire.items}
+        codes.update(dict.fromkeys(not_drawn, NOT_DRAWN))
+        return Checked(codes, problems=tuple(problems))
+
+    codes, texts = {}, {}
+    for item in questionnaire.items:
+        answer = response.answers.get(item.code)
+        if item.options_from:
+            codes[item.code], code = _field_code(response, item, fields)
+        elif item.code in not_drawn:
+            codes[item.code], code = NOT_DRAWN, None if answer is None else "not_asked"
+        elif not all(_meets(codes.get(condition.item), condition) for condition in item.ask_if):
+            codes[item.code], code = NOT_ASKED, None if answer is None else "not_asked"
+        else:
+            codes[item.code], code = _answer_code(item, answer)
+            if isinstance(answer, str) and code is None:
+                texts[item.code] = answer
+        if code:
+            problems.append(_problem(item, code))
+    return Checked(codes, texts, tuple(problems))
+
+
+def _meets(answer: Answer | None, condition: Condition) -> bool:
+    if isinstance(answer, tuple):
+        return any(code in condition.codes for code in answer)
+    return answer in condition.codes
+
+
+def _check_envelope(questionnaire: Questionnaire, response: Response) -> list[AnswerProblem]:
+    problems = []
+    if (response.questionnaire, response.version) != (questionnaire.id, questionnaire.version):
+        problems.append(_problem("questionnaire", "other_questionnaire"))
+    if response.language not in questionnaire.languages:
+        problems.append(_problem("language", "unknown_language"))
+    known = questionnaire.by_code
+    problems += [_problem(code, "unknown_item") for code in response.durations if code not in known]
+    field_item = questionnaire.roles.get("field")
+    if response.field is not None and field_item is None:
+        problems.append(_problem("field", "unknown_field"))
+    return problems
+
+
+def _not_drawn(questionnaire: Questionnaire, response: Response) -> tuple[set[str], list[AnswerProblem]]:
+    """Items of the parts not drawn: a block is a factor, its items are dealt in order into `of` parts."""
+    blocks = {factor.code: factor.items for factor in (questionnaire.index.factors if questionnaire.index else ())}
+    left_out: set[str] = set()
+    problems = []
+    for block, (drawn, of) in (response.part or {}).items():
+        items = blocks.get(block)
+        if items is None or of > len(items):
+            problems.append(_problem(f"part.{block}", "bad_part"))
+            continue
+        left_out.update(code for number, code in enumerate(items) if number % of != drawn - 1)
+    return left_out, problems
+
+
+def _field_code(response: Response, item: Item, fields: Collection[str]) -> tuple[int, str | None]:
+    """The service field travels in the envelope; among the answers it has no place."""
+    if item.code in response.answers:
+        return DECLINED, "not_asked"
+    if response.field is None:
+        return DECLINED, None if item.decline else "missing"
+    return (GIVEN, None) if response.field in fields else (DECLINED, "unknown_field")
+
+
+def _answer_code(item: Item, answer: Answer | None) -> tuple[Code, str | None]:
+    """The code of an asked item, and what is wrong with the answer if anything is (then the code means nothing)."""
+    if answer is None:
+        return DECLINED, "missing" if item.required else None
+    if answer == DECLINED:
+        return DECLINED, None if item.decline else "not_declinable"
+    if answer == NOT_APPLICABLE:
+        return NOT_APPLICABLE, None if item.not_applicable else "not_applicable"
+    if item.kind == "text":
+        return GIVEN, _text_problem(item, answer)
+    if item.kind == "choices":
+        good = isinstance(answer, tuple) and answer and item.codes.issuperset(answer)
+    elif item.kind == "number":
+        good = isinstance(answer, int) and (item.minimum or 0) <= answer <= (item.maximum or 0)
+    else:
+        good = isinstance(answer, int) and answer in item.codes
+    return (DECLINED, "bad_value") if not good or isinstance(answer, str) else (answer, None)
+
+
+def _text_problem(item: Item, answer: Answer) -> str | None:
+    if not isinstance(answer, str):
+        return "bad_value"
+    if not answer.strip():
+        return "empty"
+    return "too_long" if len(answer) > (item.max_length or 0) else None
+
+
+def _problem(item: Item | str, code: str) -> AnswerProblem:
+    if isinstance(item, str):
+        return AnswerProblem(item, code, message(code, None))
+    return AnswerProblem(item.code, code, message(code, item))

@@ -1,0 +1,129 @@
+"""A questionnaire as frozen values. `survey_app.questionnaire` is the door to it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from survey_app.problems import SipasError
+
+Text = Mapping[str, str]
+Kind = Literal["likert", "choice", "choices", "number", "text"]
+
+ITEM_METHODS = ("top2", "mean5", "mean01")
+ROLL_UPS = ("pooled", "item_mean", "factor_mean", "area_mean")
+
+
+class QuestionnaireError(SipasError):
+    """A questionnaire file cannot be used; carries everything that is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Option:
+    code: int
+    text: Text
+
+
+@dataclass(frozen=True)
+class Scale:
+    id: str
+    options: tuple[Option, ...]
+    source: str
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Holds when `item` was answered with one of `codes`."""
+
+    item: str
+    codes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One question. `options` are the scale's for a likert item; all conditions of `ask_if` must hold."""
+
+    code: str
+    kind: Kind
+    text: Text
+    section: str
+    source: str
+    options: tuple[Option, ...] = ()
+    options_from: str | None = None
+    scale: str | None = None
+    factor: str | None = None
+    area: str | None = None
+    ask_if: tuple[Condition, ...] = ()
+    required: bool = True
+    decline: bool = True
+    not_applicable: bool = False
+    minimum: int | None = None
+    maximum: int | None = None
+    max_length: int | None = None
+    hint: Text | None = None
+
+    @cached_property
+    def codes(self) -> frozenset[int]:
+        return frozenset(option.code for option in self.options)
+
+
+@dataclass(frozen=True)
+class Section:
+    """Items that belong together; `stem` stands once above them ("Xin Ông/Bà cho biết mức độ hài lòng về …")."""
+
+    code: str
+    title: Text
+    items: tuple[str, ...]
+    stem: Text | None = None
+
+
+@dataclass(frozen=True)
+class Factor:
+    code: str
+    text: Text
+    area: str
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Area:
+    code: str
+    text: Text
+
+
+@dataclass(frozen=True)
+class Index:
+    items: tuple[str, ...]
+    factors: tuple[Factor, ...]
+    areas: tuple[Area, ...]
+    item_method: str
+    roll_up: str
+
+
+@dataclass(frozen=True)
+class Questionnaire:
+    id: str
+    version: str
+    title: Text
+    authority: Text
+    source: str
+    intro: Text
+    languages: tuple[str, ...]
+    scales: tuple[Scale, ...]
+    sections: tuple[Section, ...]
+    items: tuple[Item, ...]
+    index: Index | None
+    roles: Mapping[str, str]
+    visit_codes: Mapping[str, int]
+    content: bytes = field(repr=False)
+    sha256: str
+
+    @cached_property
+    def by_code(self) -> Mapping[str, Item]:
+        return {item.code: item for item in self.items}
+
+    def item(self, code: str) -> Item:
+        return self.by_code[code]
+
+    def section(self, code: str) -> Section:
+        return next(section for section in self.sections if section.code == code)

@@ -1,0 +1,72 @@
+"""What citizens and codebooks read about answers: one table of messages, one of missing codes.
+
+A message says what to do, never what went wrong inside.
+"""
+
+from collections.abc import Mapping
+
+from survey_app.questionnaire_model import Item, Text
+
+DECLINE = {"vi": "Không trả lời", "en": "No answer"}
+NOT_APPLICABLE = {"vi": "Không áp dụng", "en": "Does not apply"}
+
+MISSING_LABELS: Mapping[int, Text] = {
+    -1: {"vi": "Không hỏi (theo đường dẫn câu hỏi)", "en": "Not asked (routing)"},
+    -2: NOT_APPLICABLE,
+    -3: DECLINE,
+    -4: {"vi": "Bỏ dở giữa chừng", "en": "Broken off"},
+    -5: {"vi": "Không thuộc phần được chọn", "en": "Not drawn (another part of the form)"},
+}
+
+_ASK_STAFF = {
+    "vi": "Phiếu này không gửi được. Xin Ông/Bà báo nhân viên.",
+    "en": "This form could not be sent. Please tell a member of staff.",
+}
+_ANSWER_AGAIN = {
+    "vi": "Xin Ông/Bà trả lời lại câu này.",
+    "en": "Please answer this question again.",
+}
+_BY_CODE: Mapping[str, Text] = {
+    "not_asked": {
+        "vi": "Câu này không cần trả lời. Xin chọn Tiếp tục.",
+        "en": "This question needs no answer. Please choose Continue.",
+    },
+    "not_applicable": {"vi": "Xin chọn một câu trả lời khác.", "en": "Please choose another answer."},
+    "not_declinable": {"vi": "Xin chọn một câu trả lời.", "en": "Please choose an answer."},
+    "bad_value": _ANSWER_AGAIN,
+    "unknown_field": {"vi": "Xin chọn một lĩnh vực trong danh sách.", "en": "Please choose a service from the list."},
+}
+_CHOOSE = {"vi": "Xin chọn một câu trả lời", "en": "Please choose an answer"}
+_CHOOSE_SOME = {"vi": "Xin chọn ít nhất một câu trả lời", "en": "Please choose at least one answer"}
+_WRITE = {"vi": "Xin viết câu trả lời", "en": "Please write an answer"}
+_OR_DECLINE = {"vi": f", hoặc chọn {DECLINE['vi']}.", "en": f", or choose {DECLINE['en']}."}
+
+
+def message(code: str, item: Item | None) -> Text:
+    """The sentence for a problem's code, fitted to the item it concerns."""
+    if item is None:
+        return _ASK_STAFF
+    if code in ("missing", "empty"):
+        return _joined(_ask(item), _OR_DECLINE if item.decline else {"vi": ".", "en": "."})
+    if code == "bad_value" and item.kind == "number":
+        return _joined(_ask(item), {"vi": ".", "en": "."})
+    if code == "too_long":
+        most = f"{item.max_length or 0:,}"
+        return {
+            "vi": f"Xin viết ngắn hơn: nhiều nhất {most.replace(',', '.')} ký tự.",
+            "en": f"Please write less: at most {most} characters.",
+        }
+    return _BY_CODE.get(code, _ASK_STAFF)
+
+
+def _ask(item: Item) -> Text:
+    if item.kind == "number":
+        return {
+            "vi": f"Xin nhập một số từ {item.minimum} đến {item.maximum}",
+            "en": f"Please enter a number from {item.minimum} to {item.maximum}",
+        }
+    return {"choices": _CHOOSE_SOME, "text": _WRITE}.get(item.kind, _CHOOSE)
+
+
+def _joined(first: Text, second: Text) -> Text:
+    return {language: first[language] + second[language] for language in first}
