@@ -66,6 +66,7 @@ class ComeBackModel:
 
 @dataclass(frozen=True)
 class AgeModel:
+    item: str
     shares: tuple[float, ...]
 
 
@@ -236,6 +237,8 @@ def _value(hint: Any, raw: object, where: str, problems: list[Problem]) -> Any:
         return raw
     if hint is float and number(raw):
         return float(raw)  # type: ignore[arg-type]
+    if hint is str and isinstance(raw, str) and raw:
+        return raw
     if hint == tuple[float, ...] and isinstance(raw, list) and raw and all(map(number, raw)):
         return tuple(float(value) for value in raw)
     if hint == tuple[str, ...] and isinstance(raw, list) and all(isinstance(value, str) for value in raw):
