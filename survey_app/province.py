@@ -62,8 +62,15 @@ def _parse_centres(content: bytes, name: str) -> tuple[Centre, ...]:
         if kind not in KINDS:
             problems.add(f"unknown kind {kind!r}", f"line {line}, kind", "write province or commune")
         full_name = row.get("full_name") or row["name"]
-        known = "province" if kind == "province" else "commune"
-        centres.append(Centre(row["code"], row["name"], full_name, known, row.get("group", "")))
+        centres.append(
+            Centre(
+                code=row["code"],
+                name=row["name"],
+                full_name=full_name,
+                kind="province" if kind == "province" else "commune",
+                group=row.get("group", ""),
+            )
+        )
     _refuse(problems, centres, "centres")
     centres.sort(key=lambda centre: centre.code)
     return tuple(centres) if all(centre.group for centre in centres) else _grouped(centres)

@@ -4,7 +4,7 @@
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -66,7 +66,8 @@ def check_rules(
     _check_columns(items, problems)
     _check_roles(form, problems)
     if form.index:
-        _check_index(form, form.index, problems)
+        _check_factors(form.index, problems)
+        _check_index_items(form, form.index, {item.value.code for item in items if item.sound}, problems)
 
 
 def _once(what: str, key: str, named: Iterable[tuple[str, str]], problems: Problems) -> None:
@@ -276,7 +277,7 @@ def _check_roles(form: Questionnaire, problems: Problems) -> None:
             )
 
 
-def _check_index(form: Questionnaire, index: Index, problems: Problems) -> None:
+def _check_factors(index: Index, problems: Problems) -> None:
     _once("factor", "code", ((factor.code, "index.factors") for factor in index.factors), problems)
     _once("area", "code", ((area.code, "index.areas") for area in index.areas), problems)
     areas = [area.code for area in index.areas]
@@ -289,6 +290,9 @@ def _check_index(form: Questionnaire, index: Index, problems: Problems) -> None:
     for area in areas:
         if area not in {factor.area for factor in index.factors}:
             problems.add(f"the area {area!r} has no factor", "index.areas", "remove it, or give it a factor")
+
+
+def _check_index_items(form: Questionnaire, index: Index, sound: Container[str], problems: Problems) -> None:
     held = Counter(code for factor in index.factors for code in factor.items)
     for code, times in held.items():
         if times > 1:
@@ -300,7 +304,7 @@ def _check_index(form: Questionnaire, index: Index, problems: Problems) -> None:
         item = form.by_code.get(code)
         if item is None:
             problems.add(f"the index names the unknown item {code!r}", "index", "name an item of this form")
-        elif item.kind != "likert":
+        elif code in sound and item.kind != "likert":
             problems.add(f"the index names {code!r}, a {item.kind} item", "index", "name likert items only")
-        elif item.options and len(item.options) != 5:
+        elif code in sound and item.options and len(item.options) != 5:
             problems.add(f"{code!r} is in the index without a scale of five", "index", "give it a scale of 1 to 5")

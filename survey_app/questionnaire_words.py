@@ -7,13 +7,10 @@ from collections.abc import Mapping
 
 from survey_app.questionnaire_model import Item, Text
 
-DECLINE = {"vi": "Không trả lời", "en": "No answer"}
-NOT_APPLICABLE = {"vi": "Không áp dụng", "en": "Does not apply"}
-
 MISSING_LABELS: Mapping[int, Text] = {
     -1: {"vi": "Không hỏi (theo đường dẫn câu hỏi)", "en": "Not asked (routing)"},
-    -2: NOT_APPLICABLE,
-    -3: DECLINE,
+    -2: {"vi": "Không áp dụng", "en": "Not applicable"},
+    -3: {"vi": "Không trả lời", "en": "Declined"},
     -4: {"vi": "Bỏ dở giữa chừng", "en": "Broken off"},
     -5: {"vi": "Không thuộc phần được chọn", "en": "Not drawn (another part of the form)"},
 }
@@ -39,7 +36,8 @@ _BY_CODE: Mapping[str, Text] = {
 _CHOOSE = {"vi": "Xin chọn một câu trả lời", "en": "Please choose an answer"}
 _CHOOSE_SOME = {"vi": "Xin chọn ít nhất một câu trả lời", "en": "Please choose at least one answer"}
 _WRITE = {"vi": "Xin viết câu trả lời", "en": "Please write an answer"}
-_OR_DECLINE = {"vi": f", hoặc chọn {DECLINE['vi']}.", "en": f", or choose {DECLINE['en']}."}
+_OR_DECLINE = {"vi": ", hoặc chọn Không trả lời.", "en": ", or choose “I would rather not answer”."}
+_STOP = {"vi": ".", "en": "."}
 
 
 def message(code: str, item: Item | None) -> Text:
@@ -47,9 +45,9 @@ def message(code: str, item: Item | None) -> Text:
     if item is None:
         return _ASK_STAFF
     if code in ("missing", "empty"):
-        return _joined(_ask(item), _OR_DECLINE if item.decline else {"vi": ".", "en": "."})
+        return _joined(_ask(item), _OR_DECLINE if item.decline else _STOP)
     if code == "bad_value" and item.kind == "number":
-        return _joined(_ask(item), {"vi": ".", "en": "."})
+        return _joined(_ask(item), _STOP)
     if code == "too_long":
         most = f"{item.max_length or 0:,}"
         return {
