@@ -1,9 +1,13 @@
 """The store's schema as literal SQL, applied with sqlite_utils' Migrations. Append only: a step that was released is
 never edited, a change is a new step at the end.
 
-`MIGRATIONS`, `apply`, `applied`, `pending`.
+`MIGRATIONS`, `apply`, `applied`, `pending`, `expected_schema`, `database_on`.
 """
 
+import contextlib
+import sqlite3
+import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -106,7 +110,7 @@ CREATE TABLE response (
     recruitment TEXT NOT NULL CHECK (recruitment IN ('walk_up', 'invited', 'staff_asked')),
     disposition TEXT NOT NULL CHECK (disposition IN ('complete', 'broken_off', 'refused', 'not_at_home')),
     psu TEXT,
-    part TEXT CHECK (json_valid(part)),
+    part TEXT CHECK (part IS NULL OR json_valid(part)),
     started TEXT NOT NULL,
     submitted TEXT NOT NULL,
     received TEXT NOT NULL,
@@ -247,6 +251,34 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
 )
 
 
+SCHEMA = "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type, name"
+"""Everything that was declared; the indexes SQLite makes by itself have no SQL."""
+
+
+def database_on(connection: sqlite3.Connection) -> "Database":
+    """sqlite_utils' Database, without the half second it spends importing pandas.
+
+    sqlite_utils imports pandas only to know one more column type, and does without it where it is missing. While
+    it is imported for the first time pandas is therefore made to look missing, unless it is loaded already.
+    """
+    hidden = "sqlite_utils" not in sys.modules and "pandas" not in sys.modules
+    if hidden:
+        sys.modules["pandas"] = None  # type: ignore[assignment]
+    try:
+        from sqlite_utils import Database
+    finally:
+        if hidden:
+            sys.modules.pop("pandas", None)
+    return Database(connection, execute_plugins=False)
+
+
+def expected_schema() -> dict[tuple[str, str], str]:
+    """What a store freshly made by these steps declares, by type and name."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        apply(database_on(connection))
+        return {(kind, name): sql for kind, name, sql in connection.execute(SCHEMA)}
+
+
 def apply(database: "Database") -> None:
     """Bring the schema up to date; each step is one transaction together with the note that it was applied."""
     _set().apply(database)
@@ -269,7 +301,7 @@ def _set() -> "Migrations":
     return migrations
 
 
-def _step(sql: str):  # type: ignore[no-untyped-def]
+def _step(sql: str) -> "Callable[[Database], None]":
     def run(database: "Database") -> None:
         database.executescript(sql)
 

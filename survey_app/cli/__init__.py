@@ -9,13 +9,14 @@ import sys
 import click
 
 from survey_app import __version__
-from survey_app.cli.context import INSTANCE_KEY
+from survey_app.cli.context import INSTANCE_KEY, complain
 from survey_app.problems import SipasError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("survey_app.cli.instance:init", "Make a new, empty instance."),
     "serve": ("survey_app.cli.serve:serve", "Serve the kiosk pages and the device API."),
     "verify": ("survey_app.cli.instance:verify", "Recompute the ledger and name whatever was changed."),
+    "migrate": ("survey_app.cli.instance:migrate", "Bring the store of an older version up to date."),
     "demo": ("survey_app.cli.demo:demo", "Field a simulated wave and show the whole chain."),
     "questionnaire": ("survey_app.cli.forms:questionnaire", "Check and show questionnaire files."),
     "wave": ("survey_app.cli.fieldwork:wave", "Create, open, close and list waves."),
@@ -73,15 +74,11 @@ def main() -> None:
     try:
         sipas(prog_name="sipas")
     except SipasError as error:
-        _complain(error)
+        complain(error.problems)
+        sys.exit(2)
     except Exception as error:
         # The analysis package has its own error of the same shape, which must not be imported at start-up.
         if not hasattr(error, "problems"):
             raise
-        _complain(error)
-
-
-def _complain(error: Exception) -> None:
-    for number, problem in enumerate(getattr(error, "problems", ())):
-        click.echo(("\n" if number else "") + f"error: {problem}", err=True)
-    sys.exit(2)
+        complain(error.problems)
+        sys.exit(2)

@@ -1,13 +1,99 @@
-"""Which instance a command works on."""
+"""What the commands share: which instance they work on, and how they show values, problems and progress."""
 
+import contextlib
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from survey_app.problems import Problem
+
+if TYPE_CHECKING:
+    from survey_app.store import Store
+
 INSTANCE_KEY = "sipas.instance"
+PATIENCE_SECONDS = 2.0
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 
 
 def instance_path() -> Path:
     """The folder named by --instance, SIPAS_INSTANCE, or ./instance."""
     context = click.get_current_context()
     return Path((context.find_object(dict) or {}).get(INSTANCE_KEY, "instance"))
+
+
+def opened_store(*, write: bool = False) -> "Store":
+    """The instance's store; for reading only unless `write`."""
+    from survey_app.settings import Settings
+    from survey_app.store import Store
+
+    return Store.open(Settings.load(instance_path()), write=write)
+
+
+def complain(problems: Iterable[Problem]) -> None:
+    """Print problems on stderr, an empty line between two."""
+    for number, problem in enumerate(problems):
+        click.echo(("\n" if number else "") + f"error: {problem}", err=True)
+
+
+def echo_json(value: object) -> None:
+    click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+
+
+def _plain(value: object) -> object:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def echo_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Columns aligned with spaces; an empty table says so."""
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    if not cells:
+        click.echo("none")
+        return
+    widths = [max(len(line[place]) for line in [list(header), *cells]) for place in range(len(header))]
+    for line in [list(header), *cells]:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def echo_values(pairs: Iterable[tuple[str, object]]) -> None:
+    """One `name: value` a line."""
+    for name, value in pairs:
+        click.echo(f"{name}: {'—' if value is None else value}")
+
+
+def local_time(moment: datetime | None) -> str | None:
+    """A time as people in Vietnam read it."""
+    from survey_app.model import VIETNAM
+
+    return moment.astimezone(VIETNAM).strftime("%Y-%m-%d %H:%M") if moment else None
+
+
+@contextlib.contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A step function `(done, total)` that shows a bar on a terminal once the work has lasted two seconds."""
+    began = time.monotonic()
+    shown = [""]
+
+    def step(done: int, total: int) -> None:
+        if time.monotonic() - began < PATIENCE_SECONDS or not total:
+            return
+        line = f"\r{what}: {min(100, 100 * done // total):3d} %"
+        if line != shown[0]:
+            click.echo(line, nl=False, err=True)
+            shown[0] = line
+
+    try:
+        yield step
+    finally:
+        if shown[0]:
+            click.echo("", err=True)

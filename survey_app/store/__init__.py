@@ -8,14 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from survey_app.ledger import compact, content_hash
 from survey_app.model import RegisterRow
-from survey_app.store.connection import StoreError
+from survey_app.store.columns import Columnar, Columns
+from survey_app.store.connection import EVENTS, StoreError
 from survey_app.store.devices import DeviceRevoked, EnrolmentError
-from survey_app.store.reading import Reading
+from survey_app.store.recording import answer_rows
 
-__all__ = ["DeviceRevoked", "EnrolmentError", "Store", "StoreError"]
+__all__ = ["EVENTS", "Columns", "DeviceRevoked", "EnrolmentError", "Store", "StoreError", "answer_rows", "rows_hash"]
 
 
-class Store(Reading):
+class Store(Columnar):
     """Open with `Store.open(settings)`; every writing verb is its own transaction, or part of a `group()`."""
 
     def log_event(self, kind: str, detail: Mapping[str, object]) -> None:

@@ -6,7 +6,6 @@
 import contextlib
 import os
 import sqlite3
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,23 +33,6 @@ def refusal(what: str, where: str, remedy: str) -> StoreError:
     return StoreError(Problem(what, where, remedy))
 
 
-def database_on(connection: sqlite3.Connection) -> "Database":
-    """sqlite_utils' Database, without the half second it spends importing pandas.
-
-    sqlite_utils imports pandas only to know one more column type, and does without it where it is missing. While
-    it is imported for the first time pandas is therefore made to look missing, unless it is loaded already.
-    """
-    hidden = "sqlite_utils" not in sys.modules and "pandas" not in sys.modules
-    if hidden:
-        sys.modules["pandas"] = None  # type: ignore[assignment]
-    try:
-        from sqlite_utils import Database
-    finally:
-        if hidden:
-            del sys.modules["pandas"]
-    return Database(connection, execute_plugins=False)
-
-
 class Connection:
     """One SQLite connection, used by one thread. What is above it speaks SQL only through `_execute` and `_rows`."""
 
@@ -71,7 +53,7 @@ class Connection:
             connection = _connect(settings.store_path, "rwc")
             connection.execute(f"PRAGMA application_id = {migrations.APPLICATION_ID}")
             connection.execute("PRAGMA journal_mode = WAL")
-            database = database_on(connection)
+            database = migrations.database_on(connection)
             migrations.apply(database)
             os.chmod(settings.store_path, 0o600)
         return cls(settings, database, write=True)
@@ -101,7 +83,7 @@ class Connection:
         with write_lock(settings.write_lock):
             connection = _connect(settings.store_path, "rw")
             with contextlib.closing(connection):
-                database = database_on(connection)
+                database = migrations.database_on(connection)
                 steps = migrations.pending(database)
                 migrations.apply(database)
         return steps
@@ -238,7 +220,7 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
 def _recognised(connection: sqlite3.Connection, path: Path) -> "Database":
     if connection.execute("PRAGMA application_id").fetchone()[0] != migrations.APPLICATION_ID:
         raise refusal("this SQLite file is not a SIPAS store", str(path), "name the folder of an instance")
-    database = database_on(connection)
+    database = migrations.database_on(connection)
     known = [name for name, _ in migrations.MIGRATIONS]
     done = migrations.applied(database)
     if newer := [name for name in done if name not in known]:

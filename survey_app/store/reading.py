@@ -38,6 +38,9 @@ class Reading(Recording):
             pairs = [row[width:] for row in several if row[width] is not None]
             yield _stored(several[0][:width], _answers(pairs, choices))
 
+    def is_stored(self, uuid: str) -> bool:
+        return self._row("SELECT 1 FROM response WHERE uuid = ?", (uuid,)) is not None
+
     def stored_answers(self, uuid: str) -> Mapping[str, int | tuple[int, ...]]:
         """The answers kept under a uuid, as codes."""
         row = self._row("SELECT number, wave FROM response WHERE uuid = ?", (uuid,))

@@ -67,9 +67,9 @@ class Recording(Devices):
         try:
             with self._nested():
                 return self._settle(response, arrival)
-        except sqlite3.IntegrityError:
+        except sqlite3.IntegrityError as error:
             # The tables refuse what every check let pass. The device must not send it for ever: it goes to staff.
-            return self._reject(response, arrival, ("not_storable",))
+            return self._reject(response, arrival, ("not_storable",), str(error))
 
     def _settle(self, response: Response, arrival: Arrival) -> Receipt:
         content = canonical(response, self.settings.key)
@@ -142,7 +142,7 @@ class Recording(Devices):
         self._log("conflict", {"uuid": response.uuid, "device": arrival.device.id, "content_sha256": hashed})
         return receipt
 
-    def _reject(self, response: Response, arrival: Arrival, errors: tuple[str, ...]) -> Receipt:
+    def _reject(self, response: Response, arrival: Arrival, errors: tuple[str, ...], reason: str = "") -> Receipt:
         self._log(
             "rejected",
             {
@@ -150,6 +150,7 @@ class Recording(Devices):
                 "device": arrival.device.id,
                 "seq": response.seq,
                 "errors": list(errors),
+                **({"reason": reason} if reason else {}),
             },
         )
         return Receipt(response.uuid, "rejected", errors)

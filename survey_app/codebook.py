@@ -1,0 +1,122 @@
+"""An extract's codebook: every column and code in words, in both languages. Plain data for `codebook.json`.
+
+`codebook`, `envelope_labels`.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from survey_app.model import VIETNAM, Centre, ServiceField, Wave
+from survey_app.questionnaire import MISSING_LABELS, Item, Questionnaire
+
+ENVELOPE_LABELS: Mapping[str, Mapping[str, str]] = {
+    "centre": {"vi": "Mã trung tâm phục vụ hành chính công", "en": "Code of the public service centre"},
+    "field": {"vi": "Mã lĩnh vực; trống: không trả lời", "en": "Code of the service field; empty: no answer"},
+    "local_day": {"vi": "Ngày trả lời (giờ Việt Nam)", "en": "Day of the response (Vietnamese time)"},
+    "disposition": {
+        "vi": "Kết quả: complete hoàn thành, broken_off bỏ dở, refused từ chối, not_at_home vắng nhà",
+        "en": "Outcome: complete, broken_off, refused, not_at_home",
+    },
+    "mode": {
+        "vi": "Cách trả lời: kiosk máy tính bảng, assisted có người giúp, page trang web, paper giấy, import nhập vào",
+        "en": "How it was given: kiosk, assisted, page, paper, import",
+    },
+    "recruitment": {
+        "vi": "Cách mời: walk_up tự đến, invited được mời, staff_asked cán bộ đề nghị",
+        "en": "How the citizen came to it: walk_up, invited, staff_asked",
+    },
+    "language": {"vi": "Ngôn ngữ trả lời", "en": "Language of the response"},
+    "late": {"vi": "Nhận sau khi đóng đợt, trả lời trước đó", "en": "Received after the closing, given before it"},
+    "after_close": {"vi": "Trả lời sau khi đóng đợt", "en": "Given after the closing of the wave"},
+    "clock": {"vi": "Đồng hồ thiết bị sai quá 5 phút", "en": "The device's clock was off by more than 5 minutes"},
+    "psu": {"vi": "Đơn vị mẫu cấp một (chỉ đợt chọn mẫu)", "en": "Primary sampling unit (sample waves only)"},
+    "device": {"vi": "Mã thiết bị", "en": "Id of the device"},
+}
+
+
+def codebook(
+    wave: Wave,
+    form: Questionnaire,
+    centres: Sequence[Centre],
+    fields: Sequence[ServiceField],
+    columns: Mapping[str, Sequence[str]],
+    types: Mapping[str, str],
+) -> dict[str, Any]:
+    """`columns`: item -> its columns; `types`: every column of responses.parquet, in order -> its type."""
+    return {
+        "wave": {
+            "id": wave.id,
+            "kind": wave.kind,
+            "title": dict(wave.title),
+            "months": list(wave.months),
+            "simulated": wave.simulated,
+            "opened": _day(wave.opened),
+            "closed": _day(wave.closed),
+            "rules": {**vars(wave.rules), "margins": list(wave.rules.margins)},
+        },
+        "questionnaire": {
+            "id": form.id,
+            "version": form.version,
+            "title": dict(form.title),
+            "source": form.source,
+            "languages": list(form.languages),
+        },
+        "centres": [vars(centre) for centre in centres],
+        "fields": [{"code": field.code, "label": dict(field.label), "source": field.source} for field in fields],
+        "roles": dict(form.roles),
+        "visit_codes": dict(form.visit_codes),
+        "items": [_item(item, columns.get(item.code, ())) for item in form.items],
+        "index": _index(form),
+        "missing": {str(code): dict(text) for code, text in MISSING_LABELS.items()},
+        "columns": _columns(form, columns, types),
+    }
+
+
+def _day(moment: datetime | None) -> str | None:
+    return moment.astimezone(VIETNAM).date().isoformat() if moment else None
+
+
+def _item(item: Item, columns: Sequence[str]) -> dict[str, Any]:
+    return {
+        "code": item.code,
+        "kind": item.kind,
+        "text": dict(item.text),
+        "factor": item.factor,
+        "area": item.area,
+        "source": item.source,
+        "options": [{"code": option.code, "text": dict(option.text)} for option in item.options],
+        "columns": list(columns),
+    }
+
+
+def _index(form: Questionnaire) -> dict[str, Any]:
+    index = form.index
+    if index is None:
+        return {"items": [], "factors": [], "areas": [], "item_method": "top2", "roll_up": "pooled"}
+    return {
+        "items": list(index.items),
+        "factors": [
+            {"code": factor.code, "text": dict(factor.text), "area": factor.area, "items": list(factor.items)}
+            for factor in index.factors
+        ],
+        "areas": [{"code": area.code, "text": dict(area.text)} for area in index.areas],
+        "item_method": index.item_method,
+        "roll_up": index.roll_up,
+    }
+
+
+def _columns(
+    form: Questionnaire, columns: Mapping[str, Sequence[str]], types: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    labels: dict[str, Mapping[str, str]] = dict(ENVELOPE_LABELS)
+    for item in form.items:
+        for name, option in zip(columns.get(item.code, ()), item.options, strict=False):
+            chosen = {language: f"{item.text[language]} {option.text[language]}" for language in ("vi", "en")}
+            labels[name] = chosen if item.kind == "choices" else item.text
+        if item.kind == "number":
+            labels[item.code] = item.text
+    return [
+        {"name": name, "type": kind, "label": {language: labels[name][language] for language in ("vi", "en")}}
+        for name, kind in types.items()
+    ]

@@ -1,0 +1,83 @@
+"""Raw rows for verification: what lies in the tables, not what the reading verbs make of it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from survey_app import migrations
+from survey_app.ledger import Plain
+from survey_app.model import RegisterRow
+from survey_app.store.reading import Reading
+from survey_app.store.recording import RESPONSE_COLUMNS
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """A response's row as it lies there; `values` are the columns its chain link covers."""
+
+    values: Mapping[str, Plain]
+    content: str
+    chain: str
+
+
+class Auditing(Reading):
+    """Reads for `survey_app.verification`."""
+
+    def ledger_rows(self, wave_id: str) -> Iterator[LedgerRow]:
+        columns = ", ".join(RESPONSE_COLUMNS)
+        for *values, content, chain in self._rows(
+            f"SELECT {columns}, content, chain FROM response WHERE wave = ? ORDER BY position", (wave_id,)
+        ):
+            yield LedgerRow(dict(zip(RESPONSE_COLUMNS, values, strict=True)), content, chain)
+
+    def raw_answers(self, number: int) -> frozenset[tuple[str, int]]:
+        return frozenset(self._rows("SELECT item, code FROM answer WHERE response = ?", (number,)))
+
+    def raw_comments(self, number: int) -> dict[str, str]:
+        return dict(self._rows("SELECT item, text FROM comment WHERE response = ?", (number,)))
+
+    def event_rows(self) -> Iterator[tuple[dict[str, Plain], str]]:
+        names = ("number", "at", "kind", "detail")
+        for *values, chain in self._rows(f"SELECT {', '.join(names)}, chain FROM event ORDER BY number"):
+            yield dict(zip(names, values, strict=True)), chain
+
+    def conflict_rows(self) -> tuple[tuple[str, str, str], ...]:
+        """uuid, content, content_sha256."""
+        return tuple(self._rows("SELECT uuid, content, content_sha256 FROM conflict ORDER BY number"))
+
+    def register_imports(self) -> dict[int, list[RegisterRow]]:
+        found: dict[int, list[RegisterRow]] = {}
+        sql = "SELECT import, centre, field, month, channel, received, resolved, on_time FROM register"
+        for number, *values in self._rows(sql):
+            found.setdefault(number, []).append(RegisterRow(*values))
+        return found
+
+    def questionnaire_copies(self) -> tuple[tuple[str, str, bytes, str], ...]:
+        """id, version, content, sha256."""
+        return tuple(self._rows("SELECT id, version, content, sha256 FROM questionnaire ORDER BY id, version"))
+
+    def damage(self) -> tuple[str, ...]:
+        """What SQLite itself finds wrong with the file: broken pages and rows that point nowhere."""
+        found = [row[0] for row in self._rows("PRAGMA integrity_check") if row[0] != "ok"]
+        orphans: dict[tuple[str, str], int] = {}
+        for table, _, parent, _ in self._rows("PRAGMA foreign_key_check"):
+            orphans[table, parent] = orphans.get((table, parent), 0) + 1
+        found += [f"{count} rows of {table} name no {parent}" for (table, parent), count in sorted(orphans.items())]
+        return tuple(found)
+
+    def schema_differences(self) -> tuple[str, ...]:
+        """Tables, triggers and indexes that are missing, added or altered."""
+        ours, expected = self._schema(), migrations.expected_schema()
+        return tuple(
+            f"{kind} {name} {_difference(ours.get((kind, name)), expected.get((kind, name)))}"
+            for kind, name in sorted(ours.keys() | expected.keys())
+            if ours.get((kind, name)) != expected.get((kind, name))
+        )
+
+    def _schema(self) -> dict[tuple[str, str], str]:
+        return {(kind, name): sql for kind, name, sql in self._rows(migrations.SCHEMA)}
+
+
+def _difference(ours: str | None, expected: str | None) -> str:
+    if ours is None:
+        return "is missing"
+    return "does not belong there" if expected is None else "is not as it was made"

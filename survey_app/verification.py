@@ -1,0 +1,142 @@
+"""Recomputing everything the store claims, and naming in plain words what was changed, removed, inserted or cut off.
+
+`verify`. It trusts nothing that a person with access to the file could have altered: contents are hashed again, chains
+followed link by link and held against heads.log, the audit and the manifests of extracts, and the answers derived anew
+by the store's copy of the form, whose hash the audit knows.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from survey_app.audit_check import check_conflicts, check_register, check_waves
+from survey_app.chain_check import RESTORE, Link, follow, hold_against
+from survey_app.ledger import content_hash, text_hmac
+from survey_app.model import Wave
+from survey_app.problems import Problem, SipasError
+from survey_app.questionnaire import Questionnaire, check
+from survey_app.response import KEYS, parse_response
+from survey_app.settings import Settings
+from survey_app.store import EVENTS, Store, answer_rows
+from survey_app.store.auditing import LedgerRow
+from survey_app.witnesses import Witnesses, read_heads_log, read_manifests
+
+Step = Callable[[int, int], None]
+
+
+def _silent(done: int, total: int) -> None:
+    """No progress wanted."""
+
+
+def verify(settings: Settings, step: Step = _silent) -> tuple[Problem, ...]:
+    """Everything that is not as it was stored; empty when the store is clean. Reads only."""
+    # Read before the snapshot begins: whatever these know, the snapshot must know too.
+    logged, problems = read_heads_log(settings.heads_log)
+    extracted, more = read_manifests(settings.extracts)
+    problems += more
+    with Store.open(settings, write=False) as store, store.snapshot():
+        problems += [
+            Problem(f"the file is damaged: {what}", str(settings.store_path), RESTORE) for what in store.damage()
+        ]
+        problems += [
+            Problem(f"the schema was altered: {what}", str(settings.store_path), RESTORE)
+            for what in store.schema_differences()
+        ]
+        problems += _check_events(store, logged)
+        problems += check_waves(store)
+        problems += check_conflicts(store)
+        problems += check_register(store)
+        problems += _check_responses(store, settings, logged, extracted, step)
+    return tuple(problems)
+
+
+def _check_events(store: Store, logged: Witnesses) -> list[Problem]:
+    links = (
+        Link(int(row["number"] or 0), f"event {row['number']} ({row['kind']})", row, chain)
+        for row, chain in store.event_rows()
+    )
+    hashes, problems = follow(links, "audit", "events")
+    return problems + hold_against(hashes, logged.get(EVENTS, []), "audit", "events", complete=True)
+
+
+def _check_responses(
+    store: Store, settings: Settings, logged: Witnesses, extracted: Witnesses, step: Step
+) -> list[Problem]:
+    waves = store.waves()
+    fields = frozenset(field.code for field in store.fields("known"))
+    total = sum(store.response_count(wave.id) for wave in waves)
+    done = 0
+    problems: list[Problem] = []
+    for wave in waves:
+        checker = _Checker(store, settings, wave, fields, problems)
+        hashes, broken = follow(checker.links(step, done, total), f"wave {wave.id}", "responses")
+        problems += broken
+        chain = f"wave {wave.id}"
+        problems += hold_against(hashes, logged.get(wave.id, []), chain, "responses", complete=True)
+        problems += hold_against(hashes, extracted.get(wave.id, []), chain, "responses", complete=False)
+        done += len(hashes)
+    known = {wave.id for wave in waves} | {EVENTS}
+    problems += [
+        Problem(f"wave {chain!r} was removed: {source} knows it", "wave", RESTORE)
+        for witnesses, source in ((logged, "heads.log"), (extracted, "an extract"))
+        for chain in sorted(witnesses.keys() - known)
+    ]
+    return problems
+
+
+@dataclass
+class _Checker:
+    """Checks each response of a wave by itself while the chain is followed."""
+
+    store: Store
+    settings: Settings
+    wave: Wave
+    fields: frozenset[str]
+    problems: list[Problem]
+
+    def __post_init__(self) -> None:
+        self.form: Questionnaire = self.store.questionnaire(self.wave.questionnaire, self.wave.version)
+
+    def links(self, step: Step, done: int, total: int) -> Iterator[Link]:
+        for number, row in enumerate(self.store.ledger_rows(self.wave.id), start=1):
+            name = f"response {row.values['uuid']}"
+            what = self._wrong(row)
+            if what:
+                where = f"wave {self.wave.id}, position {row.values['position']}"
+                self.problems.append(Problem(f"{name} was changed: {what}", where, RESTORE))
+            if number % 200 == 0:
+                step(done + number, total)
+            yield Link(int(row.values["position"] or 0), name, row.values, row.chain)
+
+    def _wrong(self, row: LedgerRow) -> str:
+        if content_hash(row.content.encode("utf-8")) != row.values["content_sha256"]:
+            return "its content does not have the hash it was stored with"
+        data: dict[str, Any] = json.loads(row.content)
+        altered = [name for name in KEYS if name in row.values and not _same(row.values[name], data[name])]
+        if altered:
+            return f"the columns {', '.join(altered)} are not what its content says"
+        number = int(row.values["number"] or 0)
+        comments = self.store.raw_comments(number)
+        sealed = {item: value["hmac"] for item, value in data["answers"].items() if isinstance(value, dict)}
+        for item, text in comments.items():
+            if sealed.get(item) != text_hmac(text, self.settings.key):
+                return f"the text of {item} is not the one that was given"
+        return self._wrong_answers(number, data, sealed)
+
+    def _wrong_answers(self, number: int, data: dict[str, Any], sealed: Mapping[str, str]) -> str:
+        data["answers"] |= dict.fromkeys(sealed, "…")  # a text given, whichever: its code is the same
+        try:
+            checked = check(self.form, parse_response(data), self.fields)
+        except SipasError as error:
+            return f"its content is no response: {error.problems[0].what}"
+        if checked.problems:
+            return f"it does not pass its form: {checked.problems[0].item} {checked.problems[0].code}"
+        stored = self.store.raw_answers(number)
+        derived = {(item, code) for _, item, code in answer_rows(number, checked.codes)}
+        differ = sorted({item for item, _ in stored ^ derived})
+        return f"the answers to {', '.join(differ)} are not what its content says" if differ else ""
+
+
+def _same(column: object, value: object) -> bool:
+    return column == value or (isinstance(value, dict) and column is not None and json.loads(str(column)) == value)

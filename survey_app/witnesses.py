@@ -1,0 +1,62 @@
+"""Heads of chains written down outside the store: heads.log, and the manifests of extracts.
+
+`read_heads_log`, `read_manifests`: by chain, with what is wrong in these files themselves.
+"""
+
+import hashlib
+import itertools
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from survey_app.chain_check import Witness
+from survey_app.problems import Problem
+
+Witnesses = dict[str, list[Witness]]
+_LINE = re.compile(r"(\S+)\t(\S+)\t([0-9]+)\t([0-9a-f]{64})")
+
+
+def read_heads_log(path: Path) -> tuple[Witnesses, list[Problem]]:
+    """Each line: time, chain, count, head. A line that cannot be read is a problem, and does not hide the others."""
+    found: Witnesses = {}
+    problems: list[Problem] = []
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        parts = _LINE.fullmatch(line)
+        if parts is None:
+            problems.append(
+                Problem("a line of heads.log cannot be read", f"{path}, line {number}", "compare it with the backup's")
+            )
+            continue
+        at, chain, count, head = parts.groups()
+        found.setdefault(chain, []).append(Witness(int(count), head, f"heads.log line {number} of {at}"))
+    for chain, witnesses in found.items():
+        for before, after in itertools.pairwise(witnesses):
+            if after.count < before.count:
+                problems.append(Problem(f"heads.log goes back in {chain}", after.source, "find out who edited it"))
+    return found, problems
+
+
+def read_manifests(extracts: Path) -> tuple[Witnesses, list[Problem]]:
+    """The ledger heads that extracts were made from; every file of theirs is hashed again."""
+    found: Witnesses = {}
+    problems: list[Problem] = []
+    for path in sorted(extracts.glob("[!.]*/[!.]*/manifest.json")):
+        content = path.read_bytes()
+        where = str(path.parent)
+        again = "remove this extract and make it again: sipas extract " + path.parent.parent.name
+        if not hashlib.sha256(content).hexdigest().startswith(path.parent.name):
+            problems.append(Problem("the manifest of an extract was changed", where, again))
+            continue
+        manifest: dict[str, Any] = json.loads(content)
+        for name, sha256 in manifest["files"].items():
+            file = path.parent / name
+            if not file.is_file():
+                problems.append(Problem(f"{name} is missing from an extract", where, again))
+            elif hashlib.sha256(file.read_bytes()).hexdigest() != sha256:
+                problems.append(Problem(f"{name} of an extract was changed", where, again))
+        ledger = manifest["ledger"]
+        source = f"extract {path.parent.name}"
+        found.setdefault(manifest["wave"], []).append(Witness(ledger["count"], ledger["head"], source))
+    return found, problems
