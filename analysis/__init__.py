@@ -1,1 +1,31 @@
-"""Weights and estimates: knows neither Flask nor SQLite nor anything of survey_app."""
+"""Weights and estimates: knows neither Flask nor SQLite nor anything of survey_app.
+
+The door: SurveyDesign, mean, total, ratio, proportion, composite, post_stratify, rake, index, IndexSpec, kish,
+Estimates, Estimate, AnalysisError. Importing it loads numpy and nothing heavier.
+"""
+
+from analysis.calibration import post_stratify, rake
+from analysis.design import SurveyDesign
+from analysis.diagnostics import Kish, kish
+from analysis.errors import AnalysisError
+from analysis.estimates import Estimate, Estimates
+from analysis.estimators import composite, mean, proportion, ratio, total
+from analysis.index import IndexSpec, index
+
+__all__ = [
+    "AnalysisError",
+    "Estimate",
+    "Estimates",
+    "IndexSpec",
+    "Kish",
+    "SurveyDesign",
+    "composite",
+    "index",
+    "kish",
+    "mean",
+    "post_stratify",
+    "proportion",
+    "rake",
+    "ratio",
+    "total",
+]

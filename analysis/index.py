@@ -1,0 +1,233 @@
+"""The SIPAS satisfaction index: item methods, roll-ups, and its variance linearised as a whole.
+
+Public: IndexSpec, index. The value is on 0–100 (mean5: 20–100) whatever the method.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis import intervals
+from analysis.design import SurveyDesign
+from analysis.errors import AnalysisError, Problem
+from analysis.estimates import Estimates
+from analysis.estimators import read_domains
+from analysis.labels import IntArray
+from analysis.linear import DegreesOfFreedom, Linearised, check_options, finish, linearise
+from analysis.moments import Block
+
+FloatArray = NDArray[np.float64]
+ItemMethod = Literal["top2", "mean5", "mean01"]
+RollUp = Literal["pooled", "item_mean", "factor_mean", "area_mean"]
+
+_SCORES: Mapping[str, tuple[float, ...]] = {  # of the answers 1 to 5
+    "top2": (0.0, 0.0, 0.0, 100.0, 100.0),
+    "mean5": (20.0, 40.0, 60.0, 80.0, 100.0),
+    "mean01": (0.0, 25.0, 50.0, 75.0, 100.0),
+}
+
+
+@dataclass(frozen=True)
+class IndexSpec:
+    """Which items make the index, and their factors.
+
+    Attributes
+    ----------
+    items : tuple of item codes
+    factors : mapping factor code → (area code, item codes); may be empty
+    """
+
+    items: tuple[str, ...]
+    factors: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        problems = []
+        if not self.items or len(set(self.items)) != len(self.items):
+            problems.append(Problem("an index needs items, each once", "IndexSpec.items", "list every item once"))
+        seen: dict[str, str] = {}
+        for code, (_, items) in self.factors.items():
+            if not items:
+                problems.append(Problem("a factor has no items", f"factor {code}", "give it items or leave it out"))
+            for item in items:
+                if item not in self.items:
+                    problems.append(
+                        Problem(f"item {item} is not among the index's items", f"factor {code}", "add it to items")
+                    )
+                if item in seen:
+                    problems.append(
+                        Problem(f"item {item} is in two factors", f"factors {seen[item]} and {code}", "keep one")
+                    )
+                seen[item] = code
+        if problems:
+            raise AnalysisError(problems)
+
+    @property
+    def areas(self) -> Mapping[str, tuple[str, ...]]:
+        """Area code → its items."""
+        areas: dict[str, tuple[str, ...]] = {}
+        for area, items in self.factors.values():
+            areas[area] = areas.get(area, ()) + items
+        return areas
+
+
+@dataclass(frozen=True)
+class _IndexMeasure:
+    codes: NDArray[np.uint8]  # shape (n, items): 1 to 5, 0 where missing
+    score: FloatArray  # of the codes 0 to 5
+    pool: FloatArray | None
+    combine: FloatArray | None
+
+    @property
+    def columns(self) -> int:
+        return int(self.codes.shape[1])
+
+    def block(self, rows: IntArray) -> Block:
+        codes = self.codes[rows]
+        return Block(self.score[codes], codes > 0)
+
+
+def index(
+    design: SurveyDesign,
+    answers: Mapping[str, Any],
+    spec: IndexSpec,
+    item_method: ItemMethod = "top2",
+    roll_up: RollUp = "pooled",
+    by: Any = None,
+    level: float = 0.95,
+    df: DegreesOfFreedom = "domain",
+    interval: Literal["default", "t"] = "default",
+) -> Estimates:
+    """The index, its factors and its items by domain.
+
+    Parameters
+    ----------
+    design : SurveyDesign
+    answers : mapping item code → array_like, shape (n,), answers 1 to 5; negative or NaN = no valid answer
+    spec : IndexSpec
+    item_method : score of an answer q: "top2" 100 if q ≥ 4 else 0, "mean5" 100 q/5, "mean01" 100 (q − 1)/4
+    roll_up : "pooled" Σ_items Σ w·score / Σ_items Σ w; "item_mean" mean of the item scores; "factor_mean" mean of the
+        factors' scores; "area_mean" mean of the areas, each pooled inside (with one area the same as pooled). A factor's
+        score is pooled inside under "pooled", else the mean of its item scores.
+    by, level, df : as for `analysis.mean`
+    interval : "default": items under top2 Korn–Graubard, all else logit on the score's own range (0–100, mean5
+        20–100) with the delta SE; "t": t for all
+
+    Returns
+    -------
+    Estimates with the variables "index", "factor:CODE" …, "item:CODE" …; n counts responses with a valid answer to any
+    item of the measure. An item without valid answers in a domain leaves item_mean, factor_mean and area_mean there
+    undefined (NaN); pooled is computed.
+
+    Notes
+    -----
+    Item k is R_k = Σ w s_k v_k / Σ w v_k, v_k = 1 where valid. The index is a function of all these sums and is
+    linearised whole, so items covary: the score of a row under "item_mean" is Σ_k w v_k (s_k − R_k)/(K Σ w v_k).
+    """
+    check_options(level, df)
+    _check_choices(item_method, roll_up, interval, spec)
+    codes = _read_answers(answers, spec.items, design.n)
+    pool, combine = _weights(spec, roll_up)
+    measure = _IndexMeasure(codes, np.array((0.0, *_SCORES[item_method])), pool, combine)
+    domains = read_domains(by, design.n)
+    result = linearise(design, measure, domains)
+    names = ("index", *(f"factor:{code}" for code in spec.factors), *(f"item:{code}" for code in spec.items))
+    shares = len(spec.items) if item_method == "top2" else 0
+    if interval == "t":
+        return finish(result, domains.labels, names, level, df, ("t",) * len(names))
+    methods = ("logit",) * (len(names) - shares) + ("korn_graubard",) * shares
+    bottom = _SCORES[item_method][0]
+
+    def rule(result: Linearised, degrees: FloatArray, level: float) -> intervals.Interval:
+        return _interval(result, degrees, level, bottom, len(names) - shares)
+
+    return finish(result, domains.labels, names, level, df, methods, rule)
+
+
+def _interval(result: Linearised, df: FloatArray, level: float, bottom: float, logits: int) -> intervals.Interval:
+    """Logit for the first `logits` variables, Korn–Graubard for the rest, Clopper–Pearson where SE = 0."""
+    width = 100.0 - bottom
+    share, se = (result.value - bottom) / width, result.se / width
+    low, high = intervals.logit(share, se, df, level)
+    if logits < share.shape[1]:
+        items = np.s_[:, logits:]
+        low[items], high[items] = intervals.korn_graubard(share[items], se[items], df[items], result.n[items], level)
+    flat = se == 0
+    if flat.any():
+        exact = intervals.clopper_pearson(share, result.kish(), level)
+        low, high = np.where(flat, exact[0], low), np.where(flat, exact[1], high)
+    return bottom + width * low, bottom + width * high
+
+
+def _weights(spec: IndexSpec, roll_up: RollUp) -> tuple[FloatArray | None, FloatArray | None]:
+    """`pool` (items, ratios) and `combine` (ratios, variables) of the roll-up; variables: index, factors, items."""
+    position = {item: i for i, item in enumerate(spec.items)}
+    k = len(position)
+    factors = [[position[item] for item in items] for _, items in spec.factors.values()]
+    identity = np.eye(k)
+    if roll_up == "pooled":
+        return np.column_stack([np.ones(k), *(identity[:, f].sum(axis=1) for f in factors), identity]), None
+    means = [identity[:, f].mean(axis=1) for f in factors]
+    if roll_up == "item_mean":
+        return None, np.column_stack([np.full(k, 1 / k), *means, identity])
+    if roll_up == "factor_mean":
+        return None, np.column_stack([np.mean(means, axis=0), *means, identity])
+    areas = [identity[:, [position[item] for item in items]].sum(axis=1) for items in spec.areas.values()]
+    pool = np.column_stack([*areas, identity])
+    combine = np.zeros((len(areas) + k, 1 + len(means) + k))
+    combine[: len(areas), 0] = 1 / len(areas)
+    combine[len(areas) :, 1:] = np.column_stack([*means, identity])
+    return pool, combine
+
+
+def _check_choices(item_method: str, roll_up: str, interval: str, spec: IndexSpec) -> None:
+    problems = []
+    for name, value, choices in (
+        ("item_method", item_method, get_args(ItemMethod)),
+        ("roll_up", roll_up, get_args(RollUp)),
+        ("interval", interval, ("default", "t")),
+    ):
+        if value not in choices:
+            problems.append(Problem(f"there is no {name} {value!r}", name, f"choose one of {', '.join(choices)}"))
+    if roll_up in ("factor_mean", "area_mean") and not spec.factors:
+        problems.append(Problem(f"{roll_up} needs factors", "IndexSpec.factors", "give the factors of the index"))
+    if problems:
+        raise AnalysisError(problems)
+
+
+def _read_answers(answers: Mapping[str, Any], items: tuple[str, ...], rows: int) -> NDArray[np.uint8]:
+    """Codes 1 to 5, 0 where missing; every unknown code is named."""
+    codes = np.empty((rows, len(items)), dtype=np.uint8)
+    problems = []
+    for position, item in enumerate(items):
+        if item not in answers:
+            problems.append(Problem("no answers to an item of the index", f"item {item}", "give its column"))
+            continue
+        values = np.asarray(answers[item])
+        if values.shape != (rows,):
+            problems.append(
+                Problem(f"answers have shape {values.shape}", f"item {item}", f"give one for each of the {rows} rows")
+            )
+            continue
+        if values.dtype.kind not in "iuf":
+            values = values.astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            valid = values >= 0
+            code = np.where(valid, values, 0).astype(np.uint8)
+            known = ~valid | ((code == values) & (code >= 1) & (code <= 5))
+        if not known.all():
+            row = int(np.flatnonzero(~known)[0])
+            problems.append(
+                Problem(
+                    f"an answer is {values[row]}, not one of 1 to 5",
+                    f"item {item}, row {row}",
+                    "code answers 1 to 5, missing ones negative or NaN",
+                )
+            )
+            continue
+        codes[:, position] = code
+    if problems:
+        raise AnalysisError(problems)
+    return codes

@@ -1,0 +1,89 @@
+"""Confidence intervals from a value, its standard error and degrees of freedom; arrays throughout.
+
+Public: t, logit, korn_graubard, beta, wilson, clopper_pearson. Each gives (low, high), NaN where df < 1.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+Interval = tuple[FloatArray, FloatArray]
+
+
+def t(value: FloatArray, se: FloatArray, df: FloatArray, level: float) -> Interval:
+    """Value ± t·SE. Near 0 % and 100 % it leaves the range and covers too little."""
+    half = _quantile(df, level) * se
+    return value - half, value + half
+
+
+def logit(
+    value: FloatArray, se: FloatArray, df: FloatArray, level: float, low: float = 0.0, high: float = 1.0
+) -> Interval:
+    """Interval on the logit scale of (value − low)/(high − low) with the delta SE; R's "xlogit" for low, high = 0, 1.
+
+    NaN at the ends of the range, where the scale is infinite.
+    """
+    from scipy.special import expit
+    from scipy.special import logit as log_odds
+
+    width = high - low
+    share = (value - low) / width
+    with np.errstate(divide="ignore", invalid="ignore"):
+        half = _quantile(df, level) * (se / width) / (share * (1 - share))
+        centre = log_odds(np.where((share > 0) & (share < 1), share, np.nan))
+    return low + width * expit(centre - half), low + width * expit(centre + half)
+
+
+def korn_graubard(p: FloatArray, se: FloatArray, df: FloatArray, n: FloatArray, level: float) -> Interval:
+    """Clopper–Pearson on min(n, n_eff (t_{n−1}/t_df)²), n_eff = p(1 − p)/SE².
+
+    Korn and Graubard (1998), Survey Methodology 24, 193–201; the cap at n as in the presentation standards of the
+    National Center for Health Statistics (2017), Vital and Health Statistics, Series 2, no. 175.
+    """
+    return clopper_pearson(p, np.minimum(n, _adjusted_size(p, se, df, n, level)), level)
+
+
+def beta(p: FloatArray, se: FloatArray, df: FloatArray, n: FloatArray, level: float) -> Interval:
+    """The same without the cap, as R `svyciprop(method = "beta")`."""
+    return clopper_pearson(p, _adjusted_size(p, se, df, n, level), level)
+
+
+def wilson(p: FloatArray, se: FloatArray, df: FloatArray, n: FloatArray, level: float) -> Interval:
+    """Wilson's score interval with n_eff = p(1 − p)/SE² capped at n and the t quantile.
+
+    Franco, Little, Louis and Slud (2019), https://doi.org/10.1093/jssam/smy019
+    """
+    square = _quantile(df, level) ** 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size = np.minimum(n, p * (1 - p) / se**2)
+        centre = (p + square / (2 * size)) / (1 + square / size)
+        half = np.sqrt(square * (p * (1 - p) / size + square / (4 * size**2))) / (1 + square / size)
+    return centre - half, centre + half
+
+
+def clopper_pearson(p: FloatArray, size: FloatArray, level: float) -> Interval:
+    """Clopper and Pearson (1934) with a size that need not be whole; https://doi.org/10.1093/biomet/26.4.404"""
+    from scipy.special import betaincinv
+
+    tail = (1 - level) / 2
+    p = np.clip(p, 0.0, 1.0)
+    yes, no = p * size, (1 - p) * size
+    known = np.isfinite(size) & (size > 0)
+    with np.errstate(invalid="ignore"):
+        low = np.where(p > 0, betaincinv(np.where(yes > 0, yes, 1.0), no + 1, tail), 0.0)
+        high = np.where(p < 1, betaincinv(yes + 1, np.where(no > 0, no, 1.0), 1 - tail), 1.0)
+    return np.where(known, low, np.nan), np.where(known, high, np.nan)
+
+
+def _adjusted_size(p: FloatArray, se: FloatArray, df: FloatArray, n: FloatArray, level: float) -> FloatArray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = _quantile(n - 1, level) / _quantile(df, level)
+        return np.asarray(p * (1 - p) / se**2 * ratio**2)
+
+
+def _quantile(df: FloatArray, level: float) -> FloatArray:
+    """Student's t at 1 − (1 − level)/2; NaN below one degree of freedom."""
+    from scipy.special import stdtrit
+
+    usable = np.where(df >= 1, df, np.nan)
+    return np.asarray(stdtrit(usable, 1 - (1 - level) / 2))
