@@ -1,6 +1,6 @@
 """A table of the report as the page takes it: words already rounded, columns that say their unit.
 
-Public: Column, Cell, Row, Table.
+Public: Column, Cell, Row, Table, Notes.
 """
 
 from dataclasses import dataclass, field
@@ -14,11 +14,18 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """`marks` point to the notes below the table; a hidden cell holds the words that say why it is blank."""
+    """A hidden cell holds the words that say why it is blank.
+
+    marks : point to the notes below the table
+    below : smaller lines under the text
+    wrapped : words rather than a number, so the line may break
+    """
 
     text: str
     hidden: bool = False
     marks: tuple[str, ...] = ()
+    below: tuple[str, ...] = ()
+    wrapped: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,160 @@
+"""A wave's result read in one language: labels, rules, dates and rows looked up the way sentences need them.
+
+Public: Reading.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from analysis.codebook import Codebook
+from analysis.findings import Spread, Told
+from analysis.register import POPULATION_TEXT
+from analysis.wave_result import Score, VerdictDetail, WaveResult
+from analysis.words import Words
+
+HIDDEN = ("unreliable", "confidential", "complementary")
+#: How a note of scores.csv begins -> the sentence that says it; what follows a comparison is its limit.
+TOKENS = (
+    ("n=0", "no_answers"),
+    ("n<", "few"),
+    ("n_eff<", "few_effective"),
+    ("width", "wide"),
+    ("undefined", "undefined"),
+    ("no interval", "no_interval"),
+    ("review", "review"),
+    ("wide_complement", "wide_complement"),
+)
+
+
+@dataclass(frozen=True)
+class Reading:
+    result: WaveResult
+    words: Words
+
+    @property
+    def codebook(self) -> Codebook:
+        return self.result.extract.codebook
+
+    @property
+    def simulated(self) -> bool:
+        return self.result.extract.manifest.simulated
+
+    @property
+    def reference(self) -> float:
+        return self.result.rules.reference_line
+
+    @property
+    def reference_text(self) -> str:
+        return self.words.number(self.reference, 0 if self.reference == int(self.reference) else 2)
+
+    @property
+    def level_text(self) -> str:
+        level = self.result.rules.level
+        return self.words.number(level, 0 if level == int(level) else 1)
+
+    @property
+    def rules_text(self) -> str:
+        rules = self.result.rules
+        return self.words("report.rules", item_method=rules.item_method, roll_up=rules.roll_up)
+
+    @property
+    def population_text(self) -> str:
+        population = self.result.rules.population
+        text = POPULATION_TEXT.get(population)  # type: ignore[call-overload]
+        return self.words.text(text) if text else population
+
+    @property
+    def months_text(self) -> str:
+        return self.words.listed(map(self.words.month, self.codebook.wave.months))
+
+    @cached_property
+    def opened_closed(self) -> tuple[str, str]:
+        """First and last local day with a response, whatever its fate; else the wave's own dates."""
+        days = self.result.extract.column("local_day")
+        if len(days):
+            return self.words.date(str(days.min())), self.words.date(str(days.max()))
+        wave = self.codebook.wave
+        return self.words.date(wave.opened), self.words.date(wave.closed)
+
+    @property
+    def dates_text(self) -> str:
+        opened, closed = self.opened_closed
+        return self.words("plot.dates", opened=opened, closed=closed)
+
+    @property
+    def wave_title(self) -> str:
+        wave = self.codebook.wave
+        return self.words.text(wave.title) or wave.id
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """Service field code -> label."""
+        return {field.code: self.words.text(field.label) for field in self.codebook.fields}
+
+    def label(self, row: Score) -> str:
+        if row.domain_kind == "all":
+            return self.words("word.whole")
+        return self.labels.get(row.domain) or row.label or row.domain
+
+    def measure_label(self, measure: str) -> str:
+        """The words of index, overall, factor:X, item:CODE."""
+        kind, _, code = measure.partition(":")
+        if kind == "factor":
+            return next((self.words.text(one.text) for one in self.codebook.index.factors if one.code == code), code)
+        if kind == "item":
+            return next((self.words.text(one.text) for one in self.codebook.items if one.code == code), code)
+        return self.words("lead.index" if kind == "index" else "lead.overall")
+
+    def why_hidden(self, row: Score | None) -> str:
+        """Words for a blank value; empty when the value is there to show."""
+        if row is not None and row.value is not None:
+            return ""
+        if row is not None and row.suppressed in HIDDEN:
+            return self.words(f"word.{row.suppressed}")
+        return self.words("word.no_answers")
+
+    def verdict(self, row: Score) -> VerdictDetail | None:
+        return self.result.verdicts.get(row.key)
+
+    def reason(self, token: str) -> str:
+        """Words for the token that says why there is no verdict: n<100, df<8, value>97, suppressed."""
+        name = token.split("<")[0].split(">")[0].strip()
+        key = f"reason.{name}"
+        return self.words(key if self.words.has(key) else "reason.unknown")
+
+    def notes(self, row: Score | None) -> list[str]:
+        """The notes of a row as sentences; a note this report has no words for is shown as it stands."""
+        tokens = [token for token in (row.note if row else "").split("; ") if token]
+        return [self._note(token) for token in tokens]
+
+    def _note(self, token: str) -> str:
+        for beginning, name in TOKENS:
+            if token.startswith(beginning):
+                return self.words(f"token.{name}", limit=token.removeprefix(beginning))
+        return token
+
+    def fields(self, measure: str = "index", rows: tuple[Score, ...] | None = None) -> list[Score]:
+        """One row a service field, highest value first, blank ones last in the order of the province's list."""
+        rows = self.result.scores if rows is None else rows
+        place = {code: number for number, code in enumerate(self.labels)}
+        found = [row for row in rows if row.domain_kind == "field" and row.measure == measure]
+        return sorted(found, key=lambda row: (row.value is None, -(row.value or 0), place.get(row.domain, len(place))))
+
+    def domains(self, measure: str = "index", rows: tuple[Score, ...] | None = None) -> list[Score]:
+        """The province, then its service fields as `fields` sorts them."""
+        rows = self.result.scores if rows is None else rows
+        whole = [row for row in rows if row.domain_kind == "all" and row.measure == measure]
+        return whole + self.fields(measure, rows)
+
+    def told(self, rows: Sequence[Score]) -> list[Told]:
+        return [Told(self.label(row), row.verdict, row.value is None) for row in rows]
+
+    def factor_spreads(self) -> list[Spread]:
+        """The province's published factors."""
+        rows = [self.result.score("all", f"factor:{factor.code}") for factor in self.codebook.index.factors]
+        return [
+            Spread(self.measure_label(row.measure), row.value, row.ci_low, row.ci_high)
+            for row in rows
+            if row is not None and row.value is not None
+        ]

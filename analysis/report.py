@@ -1,0 +1,134 @@
+"""The report of a wave: one HTML file that fetches nothing and prints on A4, and its plots as SVG and PNG.
+
+Public: write_report, ReportFiles.
+"""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis.reading import Reading
+from analysis.report_sections import Lead, Section, lead, sections
+from analysis.wave_result import WaveResult
+from analysis.words import Language, Words
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from analysis.plots import Drawing
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+FACES = ((400, "BeVietnamPro-Regular.ttf"), (600, "BeVietnamPro-SemiBold.ttf"))
+SUFFIX: Mapping[Language, str] = {"vi": "", "en": ".en"}
+
+
+@dataclass(frozen=True)
+class ReportFiles:
+    html: Path
+    plots: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything the template shows, in words."""
+
+    title: str
+    about: str
+    body: str
+    simulated: bool
+    lead: Lead
+    sections: tuple[Section, ...]
+    provenance: str
+
+
+def write_report(
+    result: WaveResult, directory: Path, language: Language, truth: Mapping[str, Any] | None = None
+) -> ReportFiles:
+    """Write report.html (report.en.html) and scores, factors, responses, weights as .svg and .png into `directory`.
+
+    truth : a simulated wave's truth.json, shown beside the estimates; None for any other wave
+    """
+    from analysis.report_plots import draw
+
+    reading = Reading(result, Words(language))
+    drawings = draw(reading)
+    directory.mkdir(parents=True, exist_ok=True)
+    html = directory / f"report{SUFFIX[language]}.html"
+    html.write_text(render(reading, drawings, truth), encoding="utf-8")
+    written = []
+    for name, drawing in drawings.items():
+        picture = directory / f"{name}{SUFFIX[language]}.png"
+        picture.write_bytes(drawing.png)
+        written.append(picture)
+        vector = picture.with_suffix(".svg")
+        vector.write_text(drawing.svg, encoding="utf-8")
+        written.append(vector)
+    return ReportFiles(html, tuple(written))
+
+
+def render(reading: Reading, drawings: Mapping[str, "Drawing"], truth: Mapping[str, Any] | None) -> str:
+    """The page as HTML: every text escaped, the plots inline."""
+    from markupsafe import Markup
+
+    from analysis.plots.svg import inline
+
+    pictures = {
+        name: {"title": drawing.title, "inline": Markup(inline(drawing.svg))} for name, drawing in drawings.items()
+    }
+    template = _environment().get_template("report.html.j2")
+    return template.render(page=_page(reading, truth), words=reading.words, plots=pictures, style=Markup(_style()))
+
+
+def _page(reading: Reading, truth: Mapping[str, Any] | None) -> Page:
+    words, book, manifest = reading.words, reading.codebook, reading.result.extract.manifest
+    opened, closed = reading.opened_closed
+    about = words(
+        "report.about",
+        opened=opened,
+        closed=closed,
+        months=reading.months_text,
+        form=words.text(book.questionnaire.title),
+        version=book.questionnaire.version,
+        id=book.wave.id,
+    )
+    provenance = words(
+        "report.provenance",
+        extract=manifest.sha256[:12],
+        form=str(manifest.questionnaire.get("sha256", ""))[:12],
+        count=words.whole(float(manifest.ledger.get("count", 0))),
+        head=str(manifest.ledger.get("head", ""))[:12],
+    )
+    province = [centre.full_name for centre in book.centres if centre.kind == "province"]
+    return Page(
+        title=words("report.title", wave=reading.wave_title),
+        about=about,
+        body=province[0] if province else reading.wave_title,
+        simulated=reading.simulated,
+        lead=lead(reading),
+        sections=sections(reading, truth),
+        provenance=provenance,
+    )
+
+
+@lru_cache(maxsize=1)
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    loader = FileSystemLoader(HERE / "templates")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+
+
+@lru_cache(maxsize=1)
+def _style() -> str:
+    """Faces, the shared tokens, the report's own sheet: all ours, no word of a user in it."""
+    faces = []
+    for weight, name in FACES:
+        data = base64.b64encode((STATIC / "fonts" / name).read_bytes()).decode()
+        source = f"url(data:font/ttf;base64,{data})"
+        faces.append(f'@font-face {{ font-family: "Be Vietnam Pro"; font-weight: {weight}; src: {source}; }}')
+    sheets = [(STATIC / name).read_text(encoding="utf-8") for name in ("tokens.css", "report.css")]
+    return "\n".join(faces + sheets)

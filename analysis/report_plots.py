@@ -1,0 +1,180 @@
+"""The four plots of a wave's result: its rows turned into the lines that analysis.plots draws.
+
+Public: draw (all four, by name).
+"""
+
+from math import isfinite
+
+from analysis import plots
+from analysis.findings import factor_finding, response_finding, score_finding
+from analysis.reading import Reading
+from analysis.wave_result import Score
+
+CLASSES = 24
+
+
+def draw(reading: Reading) -> dict[str, plots.Drawing]:
+    """scores, factors, responses, weights."""
+    drawings = (_scores(reading), _factors(reading), _responses(reading), _weights(reading))
+    return {drawing.name: drawing for drawing in drawings}
+
+
+def _wording(reading: Reading, name: str, title: str, description: str, notes: tuple[str, ...] = ()) -> plots.Wording:
+    words, rules = reading.words, reading.result.rules
+    subtitle = words(
+        f"plot.{name}_subtitle",
+        rules=reading.rules_text,
+        level=reading.level_text,
+        population=reading.population_text,
+        reference=reading.reference_text,
+        weighting=words(f"weighting.{rules.method}"),
+        dates=reading.dates_text,
+    )
+    whole = reading.result.score()
+    source = words(
+        "plot.source",
+        wave=reading.codebook.wave.id,
+        months=reading.months_text,
+        n=words.whole(whole.n if whole else None),
+        n_eff=words.whole(whole.n_eff if whole else None),
+        dossiers=words.whole(whole.dossiers if whole else None),
+    )
+    online = (words("report.online"),) if rules.online_included else ()
+    footnote = " ".join((*notes, source, *online, words("word.counter")))
+    return plots.Wording(name, title, subtitle, footnote, description, words("word.band") if reading.simulated else "")
+
+
+def _point(row: Score | None, verdict: str = "") -> plots.Point | None:
+    if row is None or row.value is None:
+        return None
+    shape = {"above": "above", "below": "below", "cannot_tell": "cannot_tell"}.get(verdict, "none")
+    return plots.Point(row.value, row.ci_low, row.ci_high, shape)  # type: ignore[arg-type]
+
+
+def _scores(reading: Reading) -> plots.Drawing:
+    words = reading.words
+    rows = reading.domains()
+    lines = [
+        plots.ScoreLine(
+            reading.label(row),
+            _point(row, row.verdict),
+            reading.why_hidden(row),
+            (
+                words.score(row.value),
+                words(f"word.{row.verdict or 'none'}") if row.value is not None else words("word.missing"),
+                words.whole(row.n),
+                words.whole(row.n_eff),
+            ),
+            whole=row.domain_kind == "all",
+        )
+        for row in rows
+    ]
+    title = score_finding(words, reading.told(reading.fields()), reading.reference_text)
+    values = "; ".join(
+        words("plot.describe_row", label=reading.label(row), value=reading.why_hidden(row) or words.percent(row.value))
+        for row in rows
+    )
+    description = words("plot.describe_scores", finding=title, rows=values)
+    notes = (words("plot.shapes"), words("plot.unadjusted"))
+    return plots.draw_scores(
+        _wording(reading, "scores", title, description, notes),
+        lines,
+        tuple(words(f"plot.col_{name}") for name in ("index", "verdict", "n", "n_eff")),
+        axis=lambda floor: words("plot.axis", floor=words.whole(floor)) if floor else words("plot.axis_zero"),
+        reference=reading.reference,
+        reference_label=words("plot.reference", reference=reading.reference_text),
+    )
+
+
+def _factors(reading: Reading) -> plots.Drawing:
+    words, result = reading.words, reading.result
+    rows = reading.domains()
+    panels = [
+        plots.FactorPanel(
+            words.text(factor.text),
+            tuple(_point(result.score(row.domain, f"factor:{factor.code}")) for row in rows),
+        )
+        for factor in reading.codebook.index.factors
+    ]
+    title = factor_finding(words, reading.factor_spreads())
+    description = words("plot.describe", kind=words("plot.kind_factors"), finding=title)
+    return plots.draw_factors(
+        _wording(reading, "factors", title, description, (words("plot.dash"), words("plot.unadjusted_only"))),
+        [(reading.label(row), row.domain_kind == "all") for row in rows],
+        panels,
+        axis=words("plot.axis_zero"),
+        reference=reading.reference,
+        hidden_mark=words("word.missing"),
+    )
+
+
+def _responses(reading: Reading) -> plots.Drawing:
+    words = reading.words
+    rows = sorted(reading.fields(), key=lambda row: -_answered(row))
+    whole = reading.result.score()
+    title = response_finding(
+        words,
+        (whole.responses if whole else None, whole.dossiers if whole else None),
+        [(reading.label(row), _answered(row)) for row in rows if row.responses is not None and row.dossiers],
+    )
+    description = words("plot.describe", kind=words("plot.kind_responses"), finding=title)
+    lines = [
+        plots.ResponseLine(
+            reading.label(row),
+            row.responses or 0,
+            row.dossiers or 0,
+            (
+                words.whole(row.responses),
+                words.whole(row.dossiers),
+                words.score(_answered(row) if row.responses is not None and row.dossiers else None),
+            ),
+        )
+        for row in rows
+    ]
+    return plots.draw_responses(
+        _wording(reading, "responses", title, description, (words("plot.dash"),)),
+        lines,
+        tuple(words(f"plot.col_{name}") for name in ("responses", "dossiers", "share")),
+        axis=words("plot.axis_dossiers"),
+        count=words.whole,
+    )
+
+
+def _answered(row: Score) -> float:
+    """Responses per 100 dossiers; −1 where the responses may not be shown."""
+    return -1.0 if row.responses is None else 100 * row.responses / row.dossiers if row.dossiers else 0.0
+
+
+def _weights(reading: Reading) -> plots.Drawing:
+    import numpy as np
+
+    words = reading.words
+    weight = np.asarray(reading.result.weighting.design.weight, dtype=float)
+    weight = weight[weight > 0]
+    classes: list[plots.WeightClass] = []
+    title, mean = words("finding.weights_none"), None
+    if len(weight):
+        counts, edges = np.histogram(weight, bins=CLASSES, range=(0, float(weight.max()) or 1))
+        classes = [
+            plots.WeightClass(float(low), float(high), int(count))
+            for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True)
+        ]
+        mean = float(weight.mean())
+        kept = 100 * weight.sum() ** 2 / (len(weight) * (weight**2).sum())
+        title = words(
+            "finding.weights",
+            low=words.number(float(weight.min()), 1),
+            high=words.number(float(weight.max()), 1),
+            mean=words.number(mean, 1),
+            left=words.percent(float(kept), 1),
+        )
+    description = words("plot.describe", kind=words("plot.kind_weights"), finding=title)
+    return plots.draw_weights(
+        _wording(reading, "weights", title, description),
+        classes,
+        mean if mean and isfinite(mean) else None,
+        axis=words("plot.axis_weights"),
+        mean_label=words("plot.mean", mean=words.number(mean, 1)),
+        empty=words("finding.weights_none"),
+        count=words.whole,
+    )

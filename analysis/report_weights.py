@@ -1,0 +1,131 @@
+"""What stands behind the weights, as tables: who was left out, diagnostics, joined cells, silent centres.
+
+Public: left_out_table, diagnostics_table, joining_tables, error_table, silent_sentence.
+"""
+
+from analysis.reading import Reading
+from analysis.report_table import Cell, Column, Row, Table
+
+NAMED_CENTRES = 12
+
+
+def left_out_table(reading: Reading) -> Table:
+    """Every response of the extract once: used, in a table of its own, or left out for one reason."""
+    words, left = reading.words, reading.result.left_out
+    lines = [(words(f"left_out.{visit}"), left.kept.get(visit, 0)) for visit in ("received", "filed", "asked")]
+    lines += [(words.text(one.text) or one.reason, one.count) for one in left.reasons]
+    lines.append((words("left_out.total"), left.responses))
+    rows = tuple(
+        Row(
+            (Cell(label), Cell(words.whole(count)), Cell(words.score(_share(count, left.responses)))),
+            place == len(lines),
+        )
+        for place, (label, count) in enumerate(lines, start=1)
+    )
+    columns = (Column(words("col.reason"), False), Column(words("col.responses")), Column(words("col.share_of_all")))
+    return Table("left-out", words("table.left_out"), columns, rows, narrow=True)
+
+
+def _share(part: int, whole: int) -> float | None:
+    return 100 * part / whole if whole else None
+
+
+def diagnostics_table(reading: Reading) -> Table:
+    words, weighting = reading.words, reading.result.weighting
+    found = weighting.diagnostics
+    numbers = {
+        "method": words(f"weighting.{weighting.method}"),
+        "minimum": words.whole(weighting.minimum),
+        "responses": words.whole(found.responses),
+        "dossiers": words.whole(found.dossiers),
+        "deff_kish": words.number(found.deff_kish, 3),
+        "n_eff_kish": words.whole(found.n_eff_kish),
+        "smallest": words.number(found.smallest, 2),
+        "mean": words.number(found.mean, 2),
+        "largest": words.number(found.largest, 2),
+        "classes": words.whole(found.classes),
+        "tolerance": _tiny(found.tolerance),
+        "dossiers_without_respondents": words.whole(found.dossiers_without_respondents),
+        "joined_centres": words.whole(len(weighting.joinings)),
+        "moved": words.whole(sum(one.moved for one in weighting.joinings)),
+    }
+    rows = tuple(Row((Cell(words(f"diagnostic.{name}")), Cell(text, wrapped=True))) for name, text in numbers.items())
+    columns = (Column(words("col.diagnostic"), False), Column(words("col.value")))
+    notes = []
+    if weighting.unrepresented:
+        fields = [f"{reading.labels.get(code, code)} ({words.whole(n)})" for code, n in weighting.unrepresented.items()]
+        notes.append(("", words("note.unrepresented", fields=words.listed(fields))))
+    return Table("weights", words("table.weights"), columns, rows, tuple(notes), narrow=True)
+
+
+def _tiny(value: float) -> str:
+    return f"{value:.1e}".replace("e-", " × 10^−") if 0 < value < 0.001 else f"{value:.3f}"
+
+
+def joining_tables(reading: Reading) -> tuple[Table, ...]:
+    """Weighting classes made of several centres, and strata joined for the variance."""
+    words, weighting = reading.words, reading.result.weighting
+    columns = (
+        Column(words("col.joined_to"), False),
+        Column(words("col.field"), False),
+        Column(words("col.responses")),
+        Column(words("col.dossiers_only")),
+        Column(words("col.moved")),
+    )
+    confidential = {row.domain for row in reading.fields() if row.suppressed in ("confidential", "complementary")}
+    rows = tuple(
+        Row(
+            (
+                Cell(_centres(reading, one.centres)),
+                Cell(reading.labels.get(one.field, one.field) if one.field else words("word.all_fields")),
+                Cell(words.whole(None if one.field in confidential else sum(one.responses))),
+                Cell(words.whole(sum(one.dossiers))),
+                Cell(words.whole(one.moved)),
+            )
+        )
+        for one in weighting.joinings
+    )
+    notes = (("", words("note.joining" if rows else "note.no_joinings")),)
+    found = [Table("joinings", words("table.joinings"), columns, rows, notes)]
+    if weighting.counter.joined:
+        strata = tuple(Row((Cell(_centres(reading, one)),)) for one in weighting.counter.joined)
+        head = (Column(words("col.joined_to"), False),)
+        found.append(Table("strata", words("table.day_joinings"), head, strata, narrow=True))
+    return tuple(found)
+
+
+def _centres(reading: Reading, codes: tuple[str, ...]) -> str:
+    names = {centre.code: centre.name for centre in reading.codebook.centres}
+    return " + ".join(names.get(code, code) for code in codes)
+
+
+def error_table(reading: Reading) -> Table:
+    """The index's standard error by sampling unit: the default beside centre × ISO week."""
+    words, score = reading.words, reading.result.score()
+    shown = score is not None and score.value is not None
+    day = score.se if score is not None and shown else None
+    week = reading.result.week_se.get(score.key) if score is not None and shown else None
+    rows = tuple(
+        Row((Cell(words(f"unit.{name}")), Cell(words.number(value, 3))))
+        for name, value in (("day", day), ("week", week))
+    )
+    columns = (Column(words("col.unit"), False), Column(words("col.se")))
+    return Table("errors", words("table.errors"), columns, rows, (("", words("note.week")),), narrow=True)
+
+
+def silent_sentence(reading: Reading) -> str:
+    """How many centres with dossiers have usable responses, and the first of those that have none."""
+    words, result = reading.words, reading.result
+    column = result.extract.register["resolved"]
+    expected = {str(code) for code, count in zip(result.extract.register["centre"], column, strict=True) if count > 0}
+    answered = {str(code) for code in result.extract.column("centre")[result.weighting.rows]}
+    names = [centre.name for centre in reading.codebook.centres if centre.code in expected - answered]
+    if not names:
+        return words("note.silent_none", all=words.whole(len(expected)))
+    shown = names[:NAMED_CENTRES]
+    if len(names) > len(shown):
+        shown.append(
+            words("note.more", count=words.whole(len(names) - len(shown))).removeprefix(f"{words('word.and')} ")
+        )
+    counts = {"answered": words.whole(len(expected & answered)), "all": words.whole(len(expected))}
+    return words("note.silent", **counts, names=words.listed(shown))
