@@ -1,5 +1,234 @@
-"""A wave's scores."""
+"""From an extract to published rows: weight, estimate, judge, publish.
 
-from analysis.result import COLUMNS, Score, ScoreOptions, WaveResult
+Public: score_wave, and the values it works with (Score, ScoreOptions, WaveResult, COLUMNS from analysis.wave_result).
+"""
 
-__all__ = ["COLUMNS", "Score", "ScoreOptions", "WaveResult"]
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+
+from analysis import intervals
+from analysis.counter import Targets, counter_design, targets
+from analysis.design import SurveyDesign
+from analysis.errors import AnalysisError, Problem
+from analysis.extract import Extract
+from analysis.publication import Cell, publish
+from analysis.quality import left_out
+from analysis.register import POPULATION_TEXT, Register
+from analysis.table import ALL, Answers, Table, table_cells
+from analysis.verdicts import MEASURES, Candidate, IntervalAt, verdicts
+from analysis.wave_result import (
+    COLUMNS,
+    ItemMethod,
+    Method,
+    RollUp,
+    Score,
+    ScoreOptions,
+    UsedRules,
+    VerdictDetail,
+    WaveResult,
+)
+from analysis.weights import Weighting, weight_to_register
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["COLUMNS", "Score", "ScoreOptions", "WaveResult", "score_wave"]
+
+BOTTOM = {"top2": 0.0, "mean5": 20.0, "mean01": 0.0}
+"""The lowest value each item method can give."""
+
+
+def score_wave(
+    extract: Extract, options: ScoreOptions | None = None, *, register: Register | None = None
+) -> WaveResult:
+    """Every published row of a counter wave, by the wave's own rules unless `options` name others.
+
+    Raises
+    ------
+    AnalysisError
+        where nothing can be weighted, margins cannot be met, or the extract is of no counter wave
+    """
+    options = options or ScoreOptions()
+    chosen = targets(extract)
+    rules = used_rules(extract, options)
+    weigh = partial(weight_to_register, extract, rules.method, rules.minimum, register=register, chosen=chosen)
+    weighting = weigh("received")
+    rules = replace(rules, online_included=weighting.online_included)
+    main = _weighted(extract, weighting)
+    cells = table_cells(main, rules)
+    judged = _verdicts(cells, rules)
+    plain = replace(main, design=_unweighted(weighting), weighting="none")
+    by_week = replace(main, design=weigh("received", unit="week").design)
+    by_visits = replace(
+        main, design=weigh("received", base=_visits(extract)).design, weighting=f"{rules.method}/visits"
+    )
+    filed = _second(extract, chosen, weigh)
+    shown = publish(cells)
+    return WaveResult(
+        extract=extract,
+        rules=rules,
+        weighting=weighting,
+        left_out=left_out(extract, chosen, weighting),
+        scores=tuple(_with_verdict(row, judged) for row in shown),
+        filed=publish(table_cells(filed, rules)),
+        asked=publish(table_cells(_asked(extract, chosen), rules)),
+        unweighted=publish(table_cells(plain, rules, MEASURES)),
+        sensitivity=publish(table_cells(by_visits, rules, MEASURES)),
+        factor_mean=publish(table_cells(main, replace(rules, roll_up="factor_mean"), ("index",))),
+        factor_shares=_factor_shares(main, shown),
+        first_rule=_first_rule(extract, main, rules, register),
+        week_se=_week_se(by_week, rules, shown),
+        verdicts=judged,
+    )
+
+
+def used_rules(extract: Extract, options: ScoreOptions) -> UsedRules:
+    """The wave's rules with what `options` change in them."""
+    fixed = extract.codebook.wave.rules
+    own: dict[str, Any] = {"item_method": fixed.item_method, "roll_up": fixed.roll_up}
+    own |= {"method": fixed.weighting, "minimum": fixed.minimum_cell}
+    asked = {name: value for name in own if (value := getattr(options, name)) is not None}
+    final = own | asked
+    for name, choices in (("item_method", ItemMethod), ("roll_up", RollUp), ("method", Method)):
+        if final[name] not in get_args(choices):
+            what = f"there is no {name.replace('_', ' ')} {final[name]!r}"
+            raise AnalysisError(Problem(what, "rules of the wave or option", f"one of {', '.join(get_args(choices))}"))
+    return UsedRules(
+        **final,
+        reference_line=fixed.reference_line,
+        level=fixed.level,
+        population=POPULATION_TEXT["received"]["vi"],
+        online_included=False,
+        changed=tuple(name for name in own if own[name] != final[name]),
+    )
+
+
+def _weighted(extract: Extract, weighting: Weighting) -> Table:
+    return Table(
+        extract,
+        weighting.rows,
+        weighting.design if _has_variance(weighting.design) else None,
+        weighting.method,
+        weighting.dossiers,
+        weighting.unrepresented,
+        weighting.online_included,
+    )
+
+
+def _has_variance(design: SurveyDesign) -> bool:
+    """Lone PSUs were joined with neighbours; only a table that is one PSU as a whole is left without variance."""
+    return design.df >= 1
+
+
+def _unweighted(weighting: Weighting) -> SurveyDesign | None:
+    counter = weighting.counter
+    design = SurveyDesign(np.ones(len(counter.psu)), stratum=counter.stratum, psu=counter.psu)
+    return design if _has_variance(design) else None
+
+
+def _second(extract: Extract, chosen: Targets, weigh: "partial[Weighting]") -> Table:
+    """Those who filed, weighted to dossiers received; an empty table where there are none."""
+    if chosen.masks["filed"].any():
+        return _weighted(extract, weigh("filed"))
+    return Table(extract, chosen.masks["filed"], None, "none")
+
+
+def _asked(extract: Extract, chosen: Targets) -> Table:
+    """Those who asked for something: no register counts them, so they stand unweighted."""
+    rows = chosen.masks["asked"]
+    design = None
+    if rows.any():
+        counter = counter_design(extract, rows)
+        plain = SurveyDesign(np.ones(int(rows.sum())), stratum=counter.stratum, psu=counter.psu)
+        design = plain if _has_variance(plain) else None
+    return Table(extract, rows, design, "none")
+
+
+def _visits(extract: Extract) -> "NDArray[np.float64]":
+    """1/(1 + times had to come back): someone who came more often met the kiosk more often. Unknown counts as none."""
+    times = extract.role("times_back")
+    known = np.zeros(extract.n) if times is None else np.maximum(times, 0)
+    return 1 / (1 + known.astype(np.float64))
+
+
+def _first_rule(extract: Extract, main: Table, rules: UsedRules, register: Register | None) -> tuple[Score, ...]:
+    """The headline by the rules fixed before the wave opened, where this report uses others."""
+    if not rules.changed:
+        return ()
+    first = replace(used_rules(extract, ScoreOptions()), online_included=main.online_included)
+    if {"method", "minimum"} & set(rules.changed):
+        main = _weighted(extract, weight_to_register(extract, first.method, first.minimum, register=register))
+    return publish(table_cells(main, first, MEASURES))
+
+
+def _factor_shares(main: Table, shown: Sequence[Score]) -> dict[str, dict[str, float]]:
+    """Each factor's share of all valid answers, weighted: routing makes fields differ in their mix of items."""
+    answers: Answers = main.answers
+    weight = main.design.weight if main.design else np.ones(len(main.fields))
+    valid = answers.codes > 0
+    shares: dict[str, dict[str, float]] = {}
+    for row in shown:
+        if row.measure == "index" and row.value is not None:
+            inside = weight if row.domain == ALL else weight * (main.fields == row.domain)
+            sums = {name: float((inside @ valid[:, list(columns)]).sum()) for name, columns in answers.measures.items()}
+            factors = {name.removeprefix("factor:"): sums[name] for name in sums if name.startswith("factor:")}
+            shares[row.domain] = {name: count / sums["index"] for name, count in factors.items()}
+    return shares
+
+
+def _week_se(by_week: Table, rules: UsedRules, shown: Sequence[Score]) -> dict[tuple[str, str, str], float]:
+    """SE with PSU = centre × ISO week, of what is shown: days of a week that resemble each other would raise it."""
+    visible = {row.key for row in shown if row.value is not None}
+    cells = table_cells(by_week, rules, MEASURES)
+    return {c.score.key: c.score.se for c in cells if c.score.se is not None and c.score.key in visible}
+
+
+def _verdicts(cells: Sequence[Cell], rules: UsedRules) -> dict[tuple[str, str, str], VerdictDetail]:
+    shown = {row.key: row for row in publish(cells)}
+    candidates = [
+        Candidate(
+            *cell.score.key,
+            value=cell.score.value or 0.0,
+            n=cell.score.n or 0,
+            df=cell.score.df or 0.0,
+            hidden=shown[cell.score.key].value is None,
+            responses=cell.score.responses or 0,
+            dossiers=cell.score.dossiers,
+            interval=_interval_at(cell, rules.item_method),
+        )
+        for cell in cells
+        if cell.score.measure in MEASURES
+    ]
+    return verdicts(candidates, rules.reference_line, rules.level / 100)
+
+
+def _interval_at(cell: Cell, item_method: str) -> IntervalAt:
+    """The interval of a cell as the estimators draw it, at any level."""
+    score, bottom = cell.score, BOTTOM[item_method]
+    value, se, df, n = (np.array([number or 0.0]) for number in (score.value, score.se, score.df, score.n))
+
+    def at(level: float) -> tuple[float, float]:
+        if score.se == 0:
+            low, high = intervals.clopper_pearson(value / 100, np.array([cell.n_kish]), level)
+        elif cell.kind == "share":
+            low, high = intervals.korn_graubard(value / 100, se / 100, df, n, level)
+        else:
+            low, high = intervals.logit(value / 100, se / 100, df, level, bottom / 100, 1.0)
+        return 100 * float(low[0]), 100 * float(high[0])
+
+    return at
+
+
+def _with_verdict(row: Score, judged: dict[tuple[str, str, str], VerdictDetail]) -> Score:
+    """Verdict, and beside it share answered, tipping point and adjusted p as tokens of the note."""
+    detail = judged.get(row.key)
+    if detail is None or detail.reason == "suppressed":
+        return row
+    tokens = [row.note, f"no_verdict:{detail.reason}" if detail.reason else ""]
+    numbers = {"answered": detail.answered, "tipping": detail.tipping, "p_holm": detail.p_holm}
+    tokens += [f"{name}={value:.6g}" for name, value in numbers.items() if value is not None]
+    return replace(row, verdict=detail.verdict, note="; ".join(token for token in tokens if token))

@@ -1,0 +1,137 @@
+"""What may be shown: small counts are kept confidential, imprecise values are not given at all.
+
+Public: publish, Cell. One engine for every table of a wave. Two purposes, kept apart: `confidential` and its
+`complementary` blank value and counts, `unreliable` blanks the value and leaves the counts.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar
+
+from analysis.wave_result import Score
+
+FEW, SAME_BELOW, HIDDEN_TOGETHER = 5, 10, 10
+"""Under FEW responses, or under SAME_BELOW all alike, is confidential; hidden cells hold HIDDEN_TOGETHER or more."""
+MINIMUM_N, MINIMUM_DF, WIDEST_MEAN = 30, 8, 15
+NARROW, WIDE, RELATIVE = 0.05, 0.30, 1.30
+REVIEW, WIDE_COMPLEMENT = "review", "wide_complement"
+VALUES = ("value", "se", "ci_low", "ci_high")
+COUNTS = ("df", "deff", "n", "n_eff", "responses")
+
+Key = tuple[str, str, str]
+K = TypeVar("K", bound=tuple[str, ...])
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A computed row before publication.
+
+    kind : "share" (a proportion: items and the overall question under top2), or "mean" (index, factors, mean scores)
+    alike : every valid answer is the same code
+    n_kish : effective number of answers from the weights alone, used where SE = 0
+    additive : the set whose cells add up with it ("field": the fields of all); None: a total
+    """
+
+    score: Score
+    kind: Literal["share", "mean"]
+    alike: bool
+    n_kish: float
+    additive: str | None = None
+
+
+def publish(cells: Sequence[Cell]) -> tuple[Score, ...]:
+    """The rows as they may be shown, in their order."""
+    hidden = _hidden(cells)
+    return tuple(_shown(cell, hidden.get(cell.score.key, "")) for cell in cells)
+
+
+def _hidden(cells: Sequence[Cell]) -> dict[Key, str]:
+    """`confidential` and `complementary` cells.
+
+    First whole domains, by their responses (the same on every row of a domain, so hidden on all or on none), then
+    single measures, by their valid answers.
+    """
+    hidden: dict[Key, str] = {}
+    rows = [cell.score for cell in cells]
+    domains = {(row.domain_kind, row.domain): row.responses or 0 for row in rows}
+    states = {domain: "confidential" for domain, count in domains.items() if 0 < count < FEW}
+    sets = {(cell.score.domain_kind, cell.score.domain): cell.additive for cell in cells}
+    for name in sorted({additive for additive in sets.values() if additive}):
+        members = {domain: domains[domain] for domain, additive in sets.items() if additive == name}
+        _complement(members, states)
+    hidden.update(
+        {row.key: states[row.domain_kind, row.domain] for row in rows if (row.domain_kind, row.domain) in states}
+    )
+    for cell in cells:
+        n = cell.score.n or 0
+        if 0 < n < FEW or (0 < n < SAME_BELOW and cell.alike):
+            hidden[cell.score.key] = "confidential"
+    for name, measure in sorted({(cell.additive, cell.score.measure) for cell in cells if cell.additive}):
+        chosen = (cell.score for cell in cells if cell.additive == name and cell.score.measure == measure)
+        _complement({row.key: row.n or 0 for row in chosen}, hidden)
+    return hidden
+
+
+def _complement(members: dict[K, int], hidden: dict[K, str]) -> None:
+    """Hide the smallest others of a set, until at least two cells are hidden and hold HIDDEN_TOGETHER or more."""
+    inside = [key for key in members if key in hidden and members[key] > 0]
+    others = sorted(
+        (key for key in members if key not in hidden and members[key] > 0), key=lambda key: (members[key], key)
+    )
+    while inside and others and (len(inside) < 2 or sum(members[key] for key in inside) < HIDDEN_TOGETHER):
+        hidden[others[0]] = "complementary"
+        inside.append(others.pop(0))
+
+
+def _shown(cell: Cell, state: str) -> Score:
+    score = cell.score
+    if state:
+        return _without(score, (*VALUES, *COUNTS), state, score.note)
+    fault, notes = _reliability(cell)
+    if fault:
+        return _without(score, VALUES, "unreliable", _noted(score.note, [fault]))
+    return replace(score, note=_noted(score.note, notes))
+
+
+def _without(score: Score, names: Iterable[str], state: str, note: str) -> Score:
+    blank: dict[str, Any] = dict.fromkeys(names)
+    return replace(score, **blank, suppressed=state, verdict="", note=note)
+
+
+def _noted(note: str, more: Sequence[str]) -> str:
+    return "; ".join([part for part in (note, *more) if part])
+
+
+def _reliability(cell: Cell) -> tuple[str, list[str]]:
+    """Why the value is not given (a token, empty when it is), and the notes that go with it when it is.
+
+    Shares by the presentation standards for proportions of the National Center for Health Statistics, Vital and Health
+    Statistics, Series 2, no. 175 (2017), as coded in the R package surveytable; means by the width of their interval.
+    """
+    score = cell.score
+    if score.value is None:
+        return ("n=0" if not score.n else "undefined"), []
+    if (score.n or 0) < MINIMUM_N:
+        return f"n<{MINIMUM_N}", []
+    if score.df is None or score.df < 1 or score.ci_low is None or score.ci_high is None:
+        return "no interval", []
+    width = score.ci_high - score.ci_low
+    fault, notes = "", list[str]()
+    if cell.kind == "mean":
+        fault = f"width>{WIDEST_MEAN}" if width > WIDEST_MEAN else ""
+    else:
+        fault, notes = _share(score.value / 100, (score.se or 0.0) / 100, width / 100, score.n or 0, cell.n_kish)
+    if score.df < MINIMUM_DF or not score.se:
+        notes.append(REVIEW)
+    return fault, notes
+
+
+def _share(p: float, se: float, width: float, n: int, n_kish: float) -> tuple[str, list[str]]:
+    n_eff = min(n, p * (1 - p) / se**2 if se > 0 else n_kish)
+    if n_eff < MINIMUM_N:
+        return f"n_eff<{MINIMUM_N}", []
+    if width >= WIDE:
+        return f"width>={WIDE:g}", []
+    if width > NARROW and p > 0 and width / p > RELATIVE:
+        return f"width/p>{RELATIVE:g}", []
+    return "", [WIDE_COMPLEMENT] if width > NARROW and p < 1 and width / (1 - p) > RELATIVE else []

@@ -1,0 +1,205 @@
+"""The rows of one table of a wave before publication: every measure, for all and by field.
+
+Public: Table, Answers, table_cells, number.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analysis.codebook import Codebook
+from analysis.design import SurveyDesign
+from analysis.estimates import Estimates
+from analysis.extract import Extract
+from analysis.index import IndexSpec, index
+from analysis.publication import Cell
+from analysis.wave_result import SIMULATED, RollUp, Score, UsedRules
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+ALL = "all"
+ALL_LABEL = "Tất cả lĩnh vực"
+OVERALL = "overall"
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Rows of the extract that make one table, and their design (None: too few PSUs for any variance).
+
+    dossiers : field -> dossiers represented; None where the table is not weighted
+    unrepresented : field -> dossiers of fields where nobody answered
+    """
+
+    extract: Extract
+    rows: "NDArray[np.bool_]" = field(repr=False)
+    design: SurveyDesign | None = field(repr=False)
+    weighting: str
+    dossiers: Mapping[str, int] | None = None
+    unrepresented: Mapping[str, int] = field(default_factory=dict)
+    online_included: bool = False
+
+    @cached_property
+    def fields(self) -> "NDArray[Any]":
+        return self.extract.column("field")[self.rows].astype(str)
+
+    @cached_property
+    def answers(self) -> "Answers":
+        return Answers.of(self.extract, self.rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Answers to the index's items and the overall question, by measure.
+
+    codes : ndarray of int, shape (rows, items), 0 where there is no valid answer
+    measures : measure -> its columns, in the order of the table
+    """
+
+    items: tuple[str, ...]
+    codes: "NDArray[np.int8]" = field(repr=False)
+    measures: Mapping[str, tuple[int, ...]]
+    spec: IndexSpec
+
+    @classmethod
+    def of(cls, extract: Extract, rows: "NDArray[np.bool_]") -> "Answers":
+        book = extract.codebook
+        overall = book.roles.get("overall")
+        items = book.index.items + ((overall,) if overall else ())
+        codes = np.column_stack([extract.column(item)[rows] for item in items]).astype(np.int8)
+        place = {item: number for number, item in enumerate(items)}
+        measures: dict[str, tuple[int, ...]] = {"index": tuple(range(len(book.index.items)))}
+        if overall:
+            measures[OVERALL] = (place[overall],)
+        measures |= {f"factor:{f.code}": tuple(place[item] for item in f.items) for f in book.index.factors}
+        measures |= {f"item:{item}": (place[item],) for item in book.index.items}
+        return cls(items, np.maximum(codes, 0), measures, index_spec(book))
+
+    def column(self, item: str) -> "NDArray[Any]":
+        """Codes of one item as estimators take them: −1 where there is no valid answer."""
+        codes = self.codes[:, self.items.index(item)]
+        return np.where(codes > 0, codes, np.int8(-1))
+
+    def valid(self, measure: str) -> "NDArray[np.bool_]":
+        """Rows with a valid answer to the measure."""
+        valid: NDArray[np.bool_] = (self.codes[:, list(self.measures[measure])] > 0).any(axis=1)
+        return valid
+
+    def alike(self, measure: str, rows: "NDArray[np.bool_]") -> bool:
+        """Whether all valid answers of these rows are the same code."""
+        codes = self.codes[rows][:, list(self.measures[measure])]
+        return len(np.unique(codes[codes > 0])) == 1
+
+
+def index_spec(book: Codebook) -> IndexSpec:
+    return IndexSpec(book.index.items, {factor.code: (factor.area, factor.items) for factor in book.index.factors})
+
+
+def table_cells(table: Table, rules: UsedRules, measures: Sequence[str] | None = None) -> tuple[Cell, ...]:
+    """Unpublished rows: `all` first, then every field that has responses or dossiers, by code."""
+    chosen = tuple(measures or table.answers.measures)
+    found = _estimates(table, rules) if table.design and table.rows.any() else None
+    cells = [cell for measure in chosen if (cell := _cell(table, rules, found, ALL, measure))]
+    for code in sorted({*np.unique(table.fields).tolist(), *(table.dossiers or {}), *table.unrepresented}):
+        cells += [_cell(table, rules, found, code, measure) for measure in chosen]
+    return tuple(cells)
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """Estimates for all and by field: of the index, its factors and items, and of the overall question."""
+
+    index: Mapping[str, Estimates]
+    overall: Mapping[str, Estimates]
+
+    def one(self, domain: str, measure: str) -> Any:
+        kind = ALL if domain == ALL else "field"
+        if measure == OVERALL:
+            estimates = self.overall[kind]
+            return estimates[domain, estimates.variables[-1]] if domain in estimates.domains else None
+        return self.index[kind][domain, measure] if domain in self.index[kind].domains else None
+
+
+def _estimates(table: Table, rules: UsedRules) -> _Found:
+    answers, design = table.answers, table.design
+    assert design is not None
+    level = rules.level / 100
+    codes = {item: answers.column(item) for item in answers.items}
+    found: list[dict[str, Estimates]] = []
+    overall = table.extract.codebook.roles.get("overall")
+    pooled: RollUp = "pooled"
+    for spec, roll_up in ((answers.spec, rules.roll_up), (IndexSpec((overall,)) if overall else None, pooled)):
+        found.append({})
+        for kind, by in ((ALL, None), ("field", table.fields)):
+            if spec:
+                found[-1][kind] = index(design, codes, spec, rules.item_method, roll_up, by=by, level=level)
+    return _Found(*found)
+
+
+def _cell(table: Table, rules: UsedRules, found: _Found | None, domain: str, measure: str) -> Cell:
+    inside = np.ones(len(table.fields), dtype=bool) if domain == ALL else table.fields == domain
+    estimate = found.one(domain, measure) if found else None
+    valid = inside & table.answers.valid(measure)
+    n = int(valid.sum())
+    share = rules.item_method == "top2" and (measure == OVERALL or measure.startswith("item:"))
+    kish = float(n)
+    if estimate is not None and estimate.se == 0 and table.design:
+        weight = table.design.weight[valid]
+        kish = min(float(n), float(weight.sum() ** 2 / np.square(weight).sum()))
+    score = Score(
+        wave=table.extract.wave,
+        domain_kind=ALL if domain == ALL else "field",
+        domain=domain,
+        label=ALL_LABEL if domain == ALL else _label(table.extract, domain),
+        measure=measure,
+        item_method=rules.item_method,
+        roll_up=rules.roll_up,
+        value=number(estimate and estimate.value),
+        se=number(estimate and estimate.se),
+        ci_low=number(estimate and estimate.ci_low),
+        ci_high=number(estimate and estimate.ci_high),
+        level=rules.level,
+        df=number(estimate and estimate.df),
+        deff=number(estimate and estimate.deff),
+        n=n,
+        n_eff=number(estimate and estimate.n_eff),
+        responses=int(inside.sum()),
+        dossiers=_dossiers(table, domain),
+        note=_note(table, share, domain),
+    )
+    alike = n < 10 and table.answers.alike(measure, valid)
+    return Cell(score, "share" if share else "mean", alike, kish, None if domain == ALL else "field")
+
+
+def _label(extract: Extract, code: str) -> str:
+    known = {f.code: f.label.get("vi") or code for f in extract.codebook.fields}
+    return known.get(code, code)
+
+
+def _dossiers(table: Table, domain: str) -> int | None:
+    if table.dossiers is None:
+        return None
+    if domain == ALL:
+        return sum(table.dossiers.values())
+    return table.dossiers.get(domain, table.unrepresented.get(domain))
+
+
+def _note(table: Table, share: bool, domain: str) -> str:
+    """Tokens that keep a row honest outside its file: simulated or not, weighting, interval, whom it leaves out."""
+    tokens = [SIMULATED] if table.extract.manifest.simulated else []
+    tokens += ["counter_survey", f"weights={table.weighting}"]
+    tokens.append(f"interval={'korn_graubard' if share else 'logit'}")
+    if table.online_included:
+        tokens.append("online_included")
+    if domain == ALL and (missed := sum(table.unrepresented.values())):
+        tokens.append(f"unrepresented={missed}")
+    return "; ".join(tokens)
+
+
+def number(value: float | None) -> float | None:
+    """A finite number or None."""
+    return float(value) if value is not None and isfinite(value) else None
