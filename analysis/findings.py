@@ -76,7 +76,7 @@ def response_finding(words: Words, whole: tuple[int | None, int | None], shares:
     if responses is None or not dossiers:
         return words("finding.responses_unknown", responses=words.whole(responses))
     share = words.percent(100 * responses / dossiers)
-    if len(shares) < 2:
+    if len({words.percent(one) for _, one in shares}) < 2:
         return words("finding.responses_one", share=share)
     low, high = min(shares, key=lambda one: one[1]), max(shares, key=lambda one: one[1])
     ends = {"low": low[0], "low_share": words.percent(low[1]), "high": high[0], "high_share": words.percent(high[1])}

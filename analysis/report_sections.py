@@ -152,6 +152,7 @@ def sections(reading: Reading, truth: Mapping[str, Any] | None) -> tuple[Section
         Section(
             "weights",
             words("head.weights"),
+            () if reading.result.weighting.joinings else (words("note.no_joinings"),),
             plot="weights",
             tables=(diagnostics_table(reading), *joining_tables(reading)),
         ),

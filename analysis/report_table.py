@@ -18,6 +18,8 @@ class Cell:
 
     marks : point to the notes below the table
     below : smaller lines under the text
+    span : columns it takes
+    short : words that stay on one line
     wrapped : words rather than a number, so the line may break
     """
 
@@ -26,6 +28,8 @@ class Cell:
     marks: tuple[str, ...] = ()
     below: tuple[str, ...] = ()
     wrapped: bool = False
+    span: int = 1
+    short: bool = False
 
 
 @dataclass(frozen=True)

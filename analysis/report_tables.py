@@ -47,13 +47,14 @@ def _verdict_table(reading: Reading, measure: str, name: str, column: str) -> Ta
                     *_value(reading, score),
                     *_counts(reading, score),
                     Cell(words.score(None if not detail or detail.answered is None else 100 * detail.answered)),
-                    Cell(verdict),
+                    Cell(verdict, short=True),
                     Cell(words.score(_tipping(score, detail.tipping if detail else None))),
                 ),
                 score.domain_kind == "all",
             )
         )
-    below = [*notes.listed, ("", words("note.unadjusted")), ("", words("note.tipping"))]
+    explained = ("unadjusted", "tipping") if measure == "index" else ("as_above",)
+    below = [*notes.listed, *(("", words(f"note.{key}")) for key in explained)]
     if ceiling := _ceiling(reading, measure):
         below.append(("", ceiling))
     caption = words(f"table.{name}", rules=reading.rules_text, item_method=reading.result.rules.item_method)
@@ -90,9 +91,10 @@ def _marks(reading: Reading, score: Score, notes: Notes) -> tuple[str, ...]:
     return tuple(marks)
 
 
-def _value(reading: Reading, score: Score | None) -> tuple[Cell, Cell]:
+def _value(reading: Reading, score: Score | None) -> tuple[Cell, ...]:
+    """Value and interval, or across both columns why there are none."""
     if score is None or score.value is None:
-        return Cell(reading.why_hidden(score), hidden=True), Cell(reading.words("word.missing"))
+        return (Cell(reading.why_hidden(score), hidden=True, span=2),)
     return Cell(reading.words.score(score.value)), Cell(reading.words.interval(score.ci_low, score.ci_high))
 
 

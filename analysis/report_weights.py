@@ -44,7 +44,7 @@ def diagnostics_table(reading: Reading) -> Table:
         "mean": words.number(found.mean, 2),
         "largest": words.number(found.largest, 2),
         "classes": words.whole(found.classes),
-        "tolerance": _tiny(found.tolerance),
+        "tolerance": _tiny(reading, found.tolerance),
         "dossiers_without_respondents": words.whole(found.dossiers_without_respondents),
         "joined_centres": words.whole(len(weighting.joinings)),
         "moved": words.whole(sum(one.moved for one in weighting.joinings)),
@@ -58,8 +58,13 @@ def diagnostics_table(reading: Reading) -> Table:
     return Table("weights", words("table.weights"), columns, rows, tuple(notes), narrow=True)
 
 
-def _tiny(value: float) -> str:
-    return f"{value:.1e}".replace("e-", " × 10^−") if 0 < value < 0.001 else f"{value:.3f}"
+def _tiny(reading: Reading, value: float) -> str:
+    """2,8 × 10⁻¹³ where decimals would show nothing but zeros."""
+    if not 0 < value < 0.001:
+        return reading.words.number(value, 3)
+    mantissa, exponent = f"{value:.1e}".split("e-")
+    power = str(int(exponent)).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{reading.words.number(float(mantissa), 1)} × 10⁻{power}"
 
 
 def joining_tables(reading: Reading) -> tuple[Table, ...]:
@@ -85,8 +90,8 @@ def joining_tables(reading: Reading) -> tuple[Table, ...]:
         )
         for one in weighting.joinings
     )
-    notes = (("", words("note.joining" if rows else "note.no_joinings")),)
-    found = [Table("joinings", words("table.joinings"), columns, rows, notes)]
+    notes = (("", words("note.joining")),)
+    found = [Table("joinings", words("table.joinings"), columns, rows, notes)] if rows else []
     if weighting.counter.joined:
         strata = tuple(Row((Cell(_centres(reading, one)),)) for one in weighting.counter.joined)
         head = (Column(words("col.joined_to"), False),)

@@ -21,7 +21,9 @@ COUNTS = ("df", "deff", "n", "n_eff", "responses")
 def hide(row: Score, state: str = "unreliable") -> Score:
     """The row as publication leaves it in that state."""
     names = HIDDEN if state == "unreliable" else (*HIDDEN, *COUNTS)
-    return replace(row, **dict.fromkeys(names), suppressed=state, verdict="", note="n<30" if state == "unreliable" else "")
+    return replace(
+        row, **dict.fromkeys(names), suppressed=state, verdict="", note="n<30" if state == "unreliable" else ""
+    )
 
 
 def as_it_is(row: Score) -> Score:

@@ -167,7 +167,7 @@ def _ruler() -> Any:
     from matplotlib.backends import backend_agg
 
     renderer: Any = backend_agg.RendererAgg
-    return renderer(8, 8, 72)
+    return renderer(8, 8, 720)  # fine enough that no rounding to pixels enters the widths
 
 
 @lru_cache(maxsize=8)
@@ -181,7 +181,7 @@ def _face(size: float, weight: int) -> "FontProperties":
 def text_width(text: str, size: float = BODY, weight: int = 400) -> float:
     """Width in inches."""
     width, _, _ = _ruler().get_text_width_height_descent(text, _face(size, weight), ismath=False)
-    return float(width) / 72
+    return float(width) / 720
 
 
 def wrap(text: str, width: float, size: float = BODY, most: int = 2, weight: int = 400) -> list[str]:
