@@ -166,7 +166,7 @@ def _read_languages(top: Table) -> tuple[str, ...]:
             top.problems.add(f"the form lacks the language {language!r}", "languages", f"add {language!r}")
     if len(set(languages)) < len(languages):
         top.problems.add("a language is named twice", "languages", "name each language once")
-    return tuple(dict.fromkeys(languages)) or ("vi", "en")
+    return tuple(dict.fromkeys([*filter(_LANGUAGE.fullmatch, languages), "vi", "en"]))
 
 
 def _read_options(table: Table, languages: Sequence[str], required: bool) -> tuple[Option, ...]:

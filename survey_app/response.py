@@ -22,6 +22,7 @@ DISPOSITIONS = ("complete", "broken_off", "refused", "not_at_home")
 
 MAX_PROBLEMS = 20
 MAX_TEXT = 4_000
+MAX_MARKS = 30  # combining marks in a row, as in Unicode's stream-safe format; normalising longer runs takes very long
 MAX_ITEMS = 300
 MAX_CHOICES = 100
 MAX_PARADATA = 50
@@ -282,14 +283,26 @@ def _answer(value: object, place: str, found: _Found) -> Answer | None:
 
 
 def _text(value: str, place: str, found: _Found) -> str | None:
-    if len(value) > MAX_TEXT:
+    overlong = len(value) > 3 * MAX_TEXT  # a decomposed letter is up to three characters, so not judged by this alone
+    if not overlong and _marks_in_a_row(value) > MAX_MARKS:
+        found.add("bad_text", place, f"more than {MAX_MARKS} marks on one letter", "send plain text")
+        return None
+    text = value if overlong else tidy_text(value)
+    if len(text) > MAX_TEXT:
         found.add("too_long", place, f"more than {MAX_TEXT} characters", "send less")
         return None
-    text = tidy_text(value)
     if any(unicodedata.category(sign) in ("Cc", "Cs") and sign not in "\n\t" for sign in text):
         found.add("bad_text", place, "a control character, or half a character", "send plain text")
         return None
     return text
+
+
+def _marks_in_a_row(text: str) -> int:
+    longest = run = 0
+    for sign in "" if text.isascii() else text:
+        run = run + 1 if unicodedata.combining(sign) else 0
+        longest = max(longest, run)
+    return longest
 
 
 _any_number = _integer(-MAX_NUMBER, MAX_NUMBER)
