@@ -58,8 +58,9 @@ class _Ratio:
         top, known = self.y.read(rows)
         bottom, also = self.x.read(rows)
         valid = known & also
-        if valid.shape[1] == 1:
+        if self.y.complete and self.x.complete:
             return Block(top, valid, np.broadcast_to(bottom, top.shape))
+        valid = np.broadcast_to(valid, top.shape)
         return Block(np.where(valid, top, 0.0), valid, np.where(valid, bottom, 0.0))
 
 

@@ -84,9 +84,9 @@ def linearise(design: SurveyDesign, measure: Measure, by: Codes, total: bool = F
         variance = np.where(scores.variance < _ROUNDING * value**2, 0.0, scores.variance)
     variance[np.isnan(value)] = np.nan
     squares = spread(moments, measure, ratio, np.where(bottom != 0, 1.0, 0.0) if total else bottom)
+    squares[population * squares <= 1e-20 * value**2] = 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
-        deff = np.where(population * squares > 1e-20 * value**2, variance * (n - 1) / (population * squares), np.nan)
-        deff[n < 2] = np.nan
+        deff = np.where(n > 1, variance * (n - 1) / (population * squares), np.nan)
     return Linearised(moments, measure, value, np.sqrt(variance), n, population, scores, deff)
 
 

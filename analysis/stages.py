@@ -51,11 +51,14 @@ class Stages:
     def __iter__(self) -> Iterator[Stage]:
         return iter(self.stages)
 
-    def require_variance(self) -> None:
-        """Fail, naming the strata, where a lone PSU leaves the variance unknown."""
+    def require_variance(self, units: IntArray) -> None:
+        """Fail, naming the strata, where a lone PSU among `units` (of the last stage) leaves the variance unknown."""
         problems = []
         for number, stage in enumerate(self.stages, start=1):
-            lone = np.flatnonzero(np.isnan(stage.scale))
+            if not np.isnan(stage.scale).any():
+                continue
+            touched = np.unique(stage.group[stage.of_unit[units]])
+            lone = touched[np.isnan(stage.scale[touched])]
             if len(lone):
                 names = ", ".join(stage.names[i] for i in lone[:20]) + (" …" if len(lone) > 20 else "")
                 what = "stratum has only one PSU" if len(lone) == 1 else "strata have only one PSU each"

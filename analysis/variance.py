@@ -40,7 +40,7 @@ class Scores:
         Per stage and group of units (stratum, or unit above): scale · Σ_units (z − z̄)², with scale =
         (1 − f) n/(n − 1) times the sampling fractions above. z̄ counts the units without a row in the domain as 0.
         """
-        self.design.stages.require_variance()
+        self._require_variance()
         moments, width = self.moments, self.total.shape[1]
         if not self.design.steps:
             start = moments.pair_start
@@ -60,7 +60,7 @@ class Scores:
     @cached_property
     def covariance(self) -> FloatArray:
         """Covariance of all domains and variables, shape (domains · variables, same), domain by domain."""
-        self.design.stages.require_variance()
+        self._require_variance()
         size = self.moments.domains * self.total.shape[1]
         largest = max(size, self.design.stages.units)
         if size * largest > _LARGEST:
@@ -79,9 +79,14 @@ class Scores:
             deviation = (
                 units - (np.add.reduceat(units, boundaries(stage.group), axis=0) / stage.count[:, None])[stage.group]
             )
-            deviation *= np.sqrt(stage.scale)[stage.group, None]
+            deviation *= np.sqrt(np.nan_to_num(stage.scale))[stage.group, None]
             result += deviation.T @ deviation
         return result
+
+    def _require_variance(self) -> None:
+        """A lone PSU matters where the domains have answers; after calibration, everywhere."""
+        stages, answered = self.design.stages, self.moments.answered.any(axis=1)
+        stages.require_variance(np.arange(stages.units) if self.design.steps else self.moments.unit[answered])
 
     def _by_unit(self, first: int, last: int) -> FloatArray:
         """Score totals of all sampling units for domains first:last, calibrated, shape (units, domains · variables)."""
@@ -140,7 +145,7 @@ def _variance(design: SurveyDesign, domain: IntArray, unit: IntArray, z: FloatAr
         deviation = total - np.repeat(mean, size, axis=0)
         np.square(deviation, out=deviation)
         squares = np.add.reduceat(deviation, start, axis=0) + (count - size[:, None]) * mean**2
-        squares *= stage.scale[group[start]][:, None]
+        squares *= np.nan_to_num(stage.scale)[group[start]][:, None]
         first = boundaries(where[start])
         result[where[start][first]] += np.add.reduceat(squares, first, axis=0)
     return result
