@@ -1,6 +1,6 @@
 """One thread that owns the writing connection of a server, and commits waiting calls together.
 
-`Writer`. A caller's future resolves only after the commit that holds its work is on disk; one call that fails undoes
+`Writer`, `catch_up`. A caller's future resolves only after the commit that holds its work is on disk; one call that fails undoes
 its own savepoint and nothing else.
 """
 
@@ -14,6 +14,7 @@ from typing import Any, Generic, Self, TypeVar
 from survey_app.problems import Problem, SipasError
 from survey_app.settings import Settings
 from survey_app.store import Store
+from survey_app.witnesses import read_heads_log
 
 T = TypeVar("T")
 GROUP = 64
@@ -88,11 +89,12 @@ class Writer:
     def _run(self) -> None:
         try:
             store = Store.open(self._settings)
+            catch_up(store)
         except BaseException as error:  # noqa: BLE001 - raised again in the constructor
             self._started.set_exception(error)
             return
-        self._started.set_result(None)
         with store:
+            self._started.set_result(None)
             while group := self._waiting():
                 _commit(store, group)
 
@@ -114,6 +116,15 @@ class Writer:
         if group:
             self._calls.put(None)
         return group
+
+
+def catch_up(store: Store) -> None:
+    """Bring heads.log up to date after a process was killed between its commit and its line there."""
+    witnesses, _ = read_heads_log(store.settings.heads_log)
+    logged = {chain: max(witness.count for witness in seen) for chain, seen in witnesses.items()}
+    behind = {chain: logged.get(chain, 0) for chain, head in store.heads().items() if head.count > logged.get(chain, 0)}
+    if behind:
+        store.log_heads(behind)
 
 
 def _commit(store: Store, group: list[_Call[Any]]) -> None:

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
 from survey_app.ledger import compact, content_hash
-from survey_app.model import RegisterRow
+from survey_app.model import Head, RegisterRow
 from survey_app.store.columns import Columnar, Columns
 from survey_app.store.connection import EVENTS, StoreError
 from survey_app.store.devices import DeviceRevoked, EnrolmentError
@@ -23,6 +23,20 @@ class Store(Columnar):
         """Append to the audit."""
         with self.group():
             self._log(kind, detail)
+
+    def heads(self) -> dict[str, Head]:
+        """The head of every chain: each wave's, and the audit's own under `EVENTS`."""
+        return {chain: self._head(chain) for chain in (*(wave.id for wave in self.waves()), EVENTS)}
+
+    def log_heads(self, known: Mapping[str, int]) -> None:
+        """Write heads that heads.log lacks, and note in the audit up to where it knew them.
+
+        A process killed between its commit and the line in heads.log leaves the log behind.
+        """
+        with self.group():
+            counts = {chain: head.count for chain, head in self.heads().items()}
+            self._log("heads_caught_up", {"known": dict(known), "counts": {chain: counts[chain] for chain in known}})
+            self._touched.update(known)
 
     def import_register(self, rows: Sequence[RegisterRow], source_name: str, sha256: str) -> int:
         """Add the rows of one register file; for the months in it they supersede earlier imports, which stay."""
