@@ -17,7 +17,7 @@ from analysis.errors import AnalysisError, Problem
 from analysis.extract import Extract
 from analysis.publication import Cell, publish
 from analysis.quality import left_out
-from analysis.register import POPULATION_TEXT, Register
+from analysis.register import Register
 from analysis.table import ALL, Answers, Table, table_cells
 from analysis.verdicts import MEASURES, Candidate, IntervalAt, verdicts
 from analysis.wave_result import (
@@ -101,7 +101,7 @@ def used_rules(extract: Extract, options: ScoreOptions) -> UsedRules:
         **final,
         reference_line=fixed.reference_line,
         level=fixed.level,
-        population=POPULATION_TEXT["received"]["vi"],
+        population="received",
         online_included=False,
         changed=tuple(name for name in own if own[name] != final[name]),
     )

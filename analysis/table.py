@@ -86,7 +86,7 @@ class Answers:
 
     def valid(self, measure: str) -> "NDArray[np.bool_]":
         """Rows with a valid answer to the measure."""
-        valid: NDArray[np.bool_] = (self.codes[:, list(self.measures[measure])] > 0).any(axis=1)
+        valid: NDArray[np.bool_] = np.any(self.codes[:, list(self.measures[measure])] > 0, axis=1)
         return valid
 
     def alike(self, measure: str, rows: "NDArray[np.bool_]") -> bool:

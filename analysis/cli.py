@@ -1,0 +1,254 @@
+"""The commands of analysis: weights, estimate, report.
+
+They find an instance's extracts by the folders' names alone (INSTANCE/extracts/<wave>/) and import what computes only
+when they run, so that help comes at once.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from analysis.errors import AnalysisError, Problem
+
+if TYPE_CHECKING:
+    from analysis.extract import Extract
+    from analysis.register import Register
+    from analysis.wave_result import WaveResult
+
+INSTANCE_KEY = "sipas.instance"
+MANIFEST = "manifest.json"
+DATA_FILES = (".csv", ".parquet")
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _options(command: Command) -> Command:
+    """What weights, estimate and report have in common."""
+    for option in reversed(
+        (
+            click.option(
+                "--cells", is_flag=True, help="Post-stratify centre × field instead of raking to both margins."
+            ),
+            click.option("--register", type=click.Path(dir_okay=False), help="Register file instead of the extract's."),
+            click.option(
+                "--minimum", type=click.IntRange(min=1), help="Responses a class needs; else it joins another."
+            ),
+            click.option("--json", "as_json", is_flag=True, help="Print JSON for machines."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def _rules(command: Command) -> Command:
+    methods, roll_ups = ("top2", "mean5", "mean01"), ("pooled", "item_mean", "factor_mean", "area_mean")
+    command = click.option("--roll-up", type=click.Choice(roll_ups), help="From items to the index.")(command)
+    return click.option("--item-method", type=click.Choice(methods), help="Score of one answer.")(command)
+
+
+@click.command()
+@click.argument("target", metavar="WAVE|EXTRACT")
+@_options
+@click.option("--output", type=click.Path(file_okay=False), help="Folder to write to. [INSTANCE/reports/<wave>]")
+def weights(
+    target: str, cells: bool, register: str | None, minimum: int | None, as_json: bool, output: str | None
+) -> None:
+    """Weight a wave to its dossier register: weights.parquet and weights.json.
+
+    Example: sipas weights 2026-q4
+    """
+    from analysis.output import replacing, weights_json, write_weights
+    from analysis.scores import used_rules
+    from analysis.wave_result import ScoreOptions
+    from analysis.weights import weight_to_register
+
+    extract = _extract(target)
+    directory = _directory(output, extract)
+    rules = used_rules(extract, ScoreOptions(method="cells" if cells else None, minimum=minimum))
+    weighting = weight_to_register(extract, rules.method, rules.minimum, register=_register(register, extract))
+    with replacing(directory) as parts:
+        files = write_weights(weighting, extract, parts)
+    if as_json:
+        _print_json(weights_json(weighting, extract) | {"files": [str(directory / file.name) for file in files]})
+        return
+    found = weighting.diagnostics
+    click.echo(f"written: {', '.join(str(directory / file.name) for file in files)}")
+    click.echo(
+        f"{found.responses} responses stand for {found.dossiers} dossiers in {found.classes} classes "
+        f"({weighting.method}, {len(weighting.joinings)} joinings); deff_kish {found.deff_kish:.3f}, "
+        f"n_eff_kish {found.n_eff_kish:.0f}, weights {found.smallest:.3f} to {found.largest:.3f}"
+    )
+    _print_left_aside(weighting.unrepresented, weighting.unregistered)
+
+
+@click.command()
+@click.argument("target", metavar="WAVE|EXTRACT")
+@_options
+@_rules
+@click.option("--lang", type=click.Choice(["vi", "en"]), default="vi", show_default=True, help="Language of the page.")
+@click.option("--output", type=click.Path(file_okay=False), help="Folder to write to. [INSTANCE/reports/<wave>]")
+def report(
+    target: str,
+    cells: bool,
+    register: str | None,
+    minimum: int | None,
+    as_json: bool,
+    item_method: Any,
+    roll_up: Any,
+    lang: Any,
+    output: str | None,
+) -> None:
+    """Write the report of a wave: tables, plots, weights and a page that prints on A4.
+
+    Example: sipas report 2026-q4 --lang en
+    """
+    from analysis.output import about, replacing, rows_json, write_tables
+    from analysis.report import write_report
+    from analysis.scores import score_wave
+    from analysis.wave_result import ScoreOptions
+
+    with _progress("Report", 4) as step:
+        extract = _extract(target)
+        directory = _directory(output, extract)
+        step()
+        options = ScoreOptions(item_method, roll_up, "cells" if cells else None, minimum)
+        result = score_wave(extract, options, register=_register(register, extract))
+        step()
+        with replacing(directory) as parts:
+            tables = write_tables(result, parts)
+            step()
+            page = write_report(result, parts, lang, _truth(extract))
+            step()
+    files = [str(directory / file.name) for file in (page.html, *tables, *page.plots)]
+    if as_json:
+        _print_json(about(result) | {"files": files, "scores": rows_json(result.scores)})
+        return
+    click.echo(f"written: {directory / page.html.name}, {', '.join(Path(file).name for file in files[1:])}")
+    _print_headline(result)
+
+
+@click.command()
+@click.argument("target", metavar="WAVE|EXTRACT|DATA")
+@_options
+@_rules
+@click.option("--statistic", type=click.Choice(["mean", "proportion", "total", "ratio"]), default="mean")
+@click.option("--variable", "variables", multiple=True, help="Column to estimate; may be given several times.")
+@click.option("--denominator", help="Column under the ratio.")
+@click.option("--by", multiple=True, help="Column that makes domains; several are crossed.")
+@click.option("--weight", help="Column of weights; without it every row counts 1.")
+@click.option("--stratum", multiple=True, help="Column of strata; once for each stage.")
+@click.option("--psu", multiple=True, help="Column of sampling units; once for each stage.")
+@click.option("--fpc", multiple=True, help="Column of population counts of units; once for each stage.")
+@click.option("--missing", multiple=True, type=int, help="Code that means no answer.")
+@click.option("--nest", is_flag=True, help="PSU labels are repeated from stratum to stratum.")
+@click.option("--level", type=click.FloatRange(50, 99.99), default=95, show_default=True, help="Confidence, per cent.")
+@click.option("--output", type=click.Path(dir_okay=False), help="Write the table to this CSV file.")
+def estimate(target: str, as_json: bool, output: str | None, **given: Any) -> None:
+    """Estimate a wave's scores, or columns of a data file of your own (CSV, Parquet).
+
+    \b
+    Example: sipas estimate 2026-q4 --output scores.csv
+    Example: sipas estimate answers.csv --variable satisfied --statistic proportion --by field --weight w --psu day
+    """
+    from analysis import cli_estimate
+
+    if Path(target).suffix.lower() in DATA_FILES:
+        table = cli_estimate.of_file(Path(target), given)
+    else:
+        extract = _extract(target)
+        table = cli_estimate.of_wave(extract, given, _register(given["register"], extract))
+    if output:
+        cli_estimate.write(table, Path(output))
+        click.echo(f"written: {output}", err=as_json)
+    if as_json:
+        _print_json(table.as_json())
+    elif not output:
+        click.echo(table.as_text())
+
+
+def _extract(target: str) -> "Extract":
+    """The extract a path names, or the newest one of a wave."""
+    from analysis.extract import newest_extract, read_extract
+
+    path = Path(target)
+    if path.name == MANIFEST:
+        path = path.parent
+    if path.is_dir():
+        return read_extract(path)
+    if len(path.parts) != 1:
+        remedy = "give a wave's id, or the folder that sipas extract wrote"
+        raise AnalysisError(Problem("there is no such folder", target, remedy))
+    return read_extract(newest_extract(_instance(), target))
+
+
+def _instance() -> Path:
+    context = click.get_current_context()
+    return Path((context.find_object(dict) or {}).get(INSTANCE_KEY, "instance"))
+
+
+def _home(extract: "Extract") -> Path:
+    """The instance an extract lies in, else the one the command works on."""
+    path = extract.path.resolve()
+    return path.parents[2] if path.parents[1].name == "extracts" else _instance()
+
+
+def _directory(output: str | None, extract: "Extract") -> Path:
+    if output:
+        return Path(output)
+    home = _home(extract)
+    if not home.is_dir():
+        what = f"there is no instance at {home} to put the report in"
+        raise AnalysisError(Problem(what, "--output", "give --output FOLDER, or --instance FOLDER before the command"))
+    return home / "reports" / extract.wave
+
+
+def _register(path: str | None, extract: "Extract") -> "Register | None":
+    from analysis.register import read_register_file
+
+    return read_register_file(Path(path), extract.codebook) if path else None
+
+
+def _truth(extract: "Extract") -> dict[str, Any] | None:
+    """What a simulated wave should have found, where the simulator left it."""
+    path = _home(extract) / "simulations" / extract.wave / "truth.json"
+    if not (extract.manifest.simulated and path.is_file()):
+        return None
+    truth: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return truth
+
+
+class _progress:
+    """A bar on a terminal, nothing elsewhere."""
+
+    def __init__(self, label: str, length: int) -> None:
+        self.bar: Any = click.progressbar(length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty())
+
+    def __enter__(self) -> Callable[[], None]:
+        self.bar.__enter__()
+        return lambda: self.bar.update(1)
+
+    def __exit__(self, *error: object) -> None:
+        self.bar.__exit__(*error)
+
+
+def _print_headline(result: "WaveResult") -> None:
+    from analysis.cli_estimate import headline
+
+    click.echo(headline(result))
+    _print_left_aside(result.weighting.unrepresented, result.weighting.unregistered)
+
+
+def _print_left_aside(unrepresented: Any, unregistered: Any) -> None:
+    for fields, words in (
+        (unrepresented, "dossiers of fields without a response, not represented"),
+        (unregistered, "responses of fields without dossiers in the register, left out"),
+    ):
+        if fields:
+            click.echo(f"{words}: {', '.join(f'{code} {count}' for code, count in fields.items())}")
+
+
+def _print_json(content: Any) -> None:
+    click.echo(json.dumps(content, ensure_ascii=False, indent=2, default=str))

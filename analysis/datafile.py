@@ -1,0 +1,83 @@
+"""Estimates from a data file of the analyst's own: named columns in, `Estimates` out.
+
+Public: Request, estimate_file, read_data.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from analysis.design import SurveyDesign
+from analysis.errors import AnalysisError, Problem
+from analysis.estimates import Estimates
+from analysis.estimators import mean, proportion, ratio, total
+
+Statistic = Literal["mean", "proportion", "total", "ratio"]
+SUFFIXES = (".csv", ".parquet")
+SIMPLE: Mapping[str, Callable[..., Estimates]] = {"mean": mean, "proportion": proportion, "total": total}
+
+
+@dataclass(frozen=True)
+class Request:
+    """Names of columns. `stratum`, `psu`, `fpc` have one name a stage; `by` several names to cross."""
+
+    statistic: Statistic
+    variables: tuple[str, ...]
+    denominator: str | None = None
+    weight: str | None = None
+    stratum: tuple[str, ...] = ()
+    psu: tuple[str, ...] = ()
+    fpc: tuple[str, ...] = ()
+    by: tuple[str, ...] = ()
+    level: float = 0.95
+    missing: tuple[int, ...] = ()
+    nest: bool = False
+
+
+def read_data(path: Path) -> Any:
+    """A CSV (UTF-8, header) or Parquet file as a pandas DataFrame."""
+    import pandas as pd
+
+    if not path.is_file():
+        raise AnalysisError(Problem("there is no such file", str(path), "give the path of a CSV or Parquet file"))
+    try:
+        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    except (ValueError, OSError) as error:
+        what = f"the file cannot be read: {error}"
+        raise AnalysisError(Problem(what, str(path), "CSV in UTF-8 with a header, or Parquet")) from error
+
+
+def estimate_file(path: Path, request: Request) -> Estimates:
+    """Read, build the design, estimate; every column that is not there is named."""
+    data = read_data(path)
+    names = (*request.variables, request.denominator, request.weight, *request.stratum, *request.psu, *request.fpc)
+    _require(path, request, data, [name for name in (*names, *request.by) if name])
+    design = SurveyDesign(
+        data[request.weight].to_numpy() if request.weight else np.ones(len(data)),
+        stratum=[data[name].to_numpy() for name in request.stratum] or None,
+        psu=[data[name].to_numpy() for name in request.psu] or None,
+        fpc=[data[name].to_numpy() for name in request.fpc] or None,
+        nest=request.nest,
+    )
+    y = data[list(request.variables)]
+    by = [data[name].to_numpy() for name in request.by] or None
+    if request.statistic == "ratio":
+        return ratio(design, y, data[request.denominator], by=by, level=request.level, missing=request.missing)
+    return SIMPLE[request.statistic](design, y, by=by, level=request.level, missing=request.missing)
+
+
+def _require(path: Path, request: Request, data: Any, names: list[str]) -> None:
+    remedy = f"columns there are: {', '.join(map(str, list(data.columns)[:30]))}"
+    problems = [Problem(f"there is no column {name!r}", str(path), remedy) for name in names if name not in data]
+    if request.statistic not in get_args(Statistic):
+        choices = ", ".join(get_args(Statistic))
+        problems.append(Problem(f"there is no statistic {request.statistic!r}", "--statistic", f"one of {choices}"))
+    if not request.variables:
+        problems.append(Problem("no variable is named", "--variable", "give --variable COLUMN, once or more"))
+    if (request.statistic == "ratio") != bool(request.denominator):
+        problems.append(Problem("a ratio, and only a ratio, has a denominator", "--denominator", "name its column"))
+    if problems:
+        raise AnalysisError(problems)
