@@ -7,7 +7,7 @@ place; what a citizen wrote is never repeated in a problem.
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -134,8 +134,24 @@ def as_json(response: Response) -> dict[str, Any]:
 
 
 def tidy_text(text: str) -> str:
-    """Text as it is kept: NFC, lines ended by a line feed alone (browsers send two characters)."""
-    return unicodedata.normalize("NFC", text.replace("\r\n", "\n"))
+    """Text as it is kept: NFC, lines ended by a line feed alone (browsers send two characters), marks in reason."""
+    return _cut(unicodedata.normalize("NFC", _cut(text.replace("\r\n", "\n"))))
+
+
+def _cut(text: str) -> str:
+    return "".join(sign for sign, run in _marked(text) if run <= MAX_MARKS)
+
+
+def _buried(text: str) -> bool:
+    return any(run > MAX_MARKS for _, run in _marked(text))
+
+
+def _marked(text: str) -> Iterator[tuple[str, int]]:
+    """Each character with how many combining marks in a row end there."""
+    run = 0
+    for sign in text:
+        run = run + 1 if unicodedata.combining(sign) else 0
+        yield sign, run
 
 
 def _stamp(moment: datetime) -> str:
@@ -283,11 +299,11 @@ def _answer(value: object, place: str, found: _Found) -> Answer | None:
 
 
 def _text(value: str, place: str, found: _Found) -> str | None:
-    overlong = len(value) > 3 * MAX_TEXT  # a decomposed letter is up to three characters, so not judged by this alone
-    if not overlong and _marks_in_a_row(value) > MAX_MARKS:
+    if len(value) > 3 * MAX_TEXT:  # a decomposed letter is up to three characters
+        text = value
+    elif _buried(value) or _buried(text := unicodedata.normalize("NFC", value.replace("\r\n", "\n"))):
         found.add("bad_text", place, f"more than {MAX_MARKS} marks on one letter", "send plain text")
         return None
-    text = value if overlong else tidy_text(value)
     if len(text) > MAX_TEXT:
         found.add("too_long", place, f"more than {MAX_TEXT} characters", "send less")
         return None
@@ -295,14 +311,6 @@ def _text(value: str, place: str, found: _Found) -> str | None:
         found.add("bad_text", place, "a control character, or half a character", "send plain text")
         return None
     return text
-
-
-def _marks_in_a_row(text: str) -> int:
-    longest = run = 0
-    for sign in "" if text.isascii() else text:
-        run = run + 1 if unicodedata.combining(sign) else 0
-        longest = max(longest, run)
-    return longest
 
 
 _any_number = _integer(-MAX_NUMBER, MAX_NUMBER)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from survey_app.response import KEYS, MAX_PROBLEMS, Response, ResponseError, as_json, parse_response
+from survey_app.response import KEYS, MAX_PROBLEMS, Response, ResponseError, as_json, parse_response, tidy_text
 
 GOOD: Mapping[str, Any] = {
     "uuid": "0b6e2f9a-1c2d-4e5f-8a9b-abcdefabcdef",
@@ -232,9 +232,12 @@ def test_text_is_measured_as_it_is_kept() -> None:
 
 
 def test_a_letter_cannot_be_buried_in_marks() -> None:
-    """Nor does normalising such a text hold up the server."""
+    """Nor does normalising such a text hold up the server; from a page, which tidies first, it is cut."""
     assert parse_response({**GOOD, "answers": {"COMMENT": "a" + "\u0301" * 30}})
     assert errors({**GOOD, "answers": {"COMMENT": "a" + "\u0301\u0316" * 5_000}}) == ("answers.COMMENT:bad_text",)
+    assert errors({**GOOD, "answers": {"COMMENT": "a" + "\u0301" * 31}}) == ("answers.COMMENT:bad_text",)
+    assert errors({**GOOD, "answers": {"COMMENT": "a" + "\u0344" * 20}}) == ("answers.COMMENT:bad_text",)  # 40 in NFC
+    assert tidy_text("a" + "\u0316" * 40 + "b") == "a" + "\u0316" * 30 + "b"
 
 
 @pytest.mark.parametrize("clock", ["1970-01-01T00:00:00+07:00", "2099-12-31T23:59:59.999999999-12:00"])
