@@ -5,7 +5,6 @@
 
 import hashlib
 import hmac
-import importlib.util
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache
@@ -20,7 +19,7 @@ from survey_app.web.api import api
 from survey_app.web.body import MAX_BODY_BYTES
 from survey_app.web.context import Services, install, utc_now
 from survey_app.web.errors import handle_errors
-from survey_app.web.limits import install_limits
+from survey_app.web.kiosk import kiosk
 from survey_app.web.security import protect
 from survey_app.writer import Writer
 
@@ -44,14 +43,13 @@ def create_app(
         SESSION_COOKIE_SAMESITE="Strict",
         SESSION_COOKIE_SECURE=not development_http,
     )
+    app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
     install(app, Services(settings, writer, clock=clock, development_http=development_http))
     protect(app)
     handle_errors(app)
-    install_limits(app)
     app.register_blueprint(api)
-    if importlib.util.find_spec("survey_app.web.kiosk"):
-        app.register_blueprint(importlib.import_module("survey_app.web.kiosk").kiosk)
+    app.register_blueprint(kiosk)
     app.url_defaults(_version_of_static)
     if behind_proxy:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]

@@ -16,7 +16,6 @@ from survey_app.web.context import services
 from survey_app.web.device import bearer_device, require_safe_transport, set_device_cookie
 from survey_app.web.errors import WebProblem
 from survey_app.web.intake import fields_of, last_known_wave, receive, result, standing, wave_of
-from survey_app.web.limits import spend
 from survey_app.web.openapi import description
 
 api = Blueprint("api", __name__)
@@ -41,8 +40,9 @@ def enrol() -> Response:
 def responses() -> Response:
     device = bearer_device()
     sending = read_sending()
-    spend(device.id, max(1, len(sending.responses)))
     provided = services()
+    if wait := provided.limit.spend(device.id, max(1, len(sending.responses))):
+        raise WebProblem("too-many-requests", retry_after=wait)
     results = [result(receipt) for receipt in receive(provided, device, sending)]
     answered = last_known_wave(sending, results)
     told = standing(provided.reader(), device, sending.last_seq, provided.now(), answered)

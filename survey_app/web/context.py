@@ -14,6 +14,7 @@ from flask import Flask, current_app
 
 from survey_app.settings import Settings
 from survey_app.store import Store
+from survey_app.web.limits import DeviceLimit
 from survey_app.writer import Writer
 
 EXTENSION = "sipas"
@@ -35,6 +36,7 @@ class Services:
     writer: Writer
     clock: Callable[[], datetime] = utc_now
     development_http: bool = False
+    limit: DeviceLimit = field(default_factory=DeviceLimit)
     _readers: threading.local = field(default_factory=threading.local, repr=False)
 
     def reader(self) -> Store:

@@ -155,8 +155,14 @@ def _show(problem: WebProblem) -> Response:
     return response
 
 
+def _language() -> str:
+    """The reader's first language that is ours; `en-GB` is English."""
+    wanted = (tag.split("-")[0].lower() for tag, quality in request.accept_languages if quality > 0)
+    return next((language for language in wanted if language in ("vi", "en")), "vi")
+
+
 def _problem_details(problem: WebProblem, kind: Kind) -> Response:
-    language = request.accept_languages.best_match(["vi", "en"], default="vi")
+    language = _language()
     body = {
         "type": TYPE_PREFIX + problem.kind,
         "title": kind.en if language == "en" else kind.vi,
@@ -165,6 +171,6 @@ def _problem_details(problem: WebProblem, kind: Kind) -> Response:
     if problem.detail is not None:
         body["detail"] = problem.detail
     response = Response(json.dumps(body), status=kind.status, mimetype="application/problem+json")
-    response.headers["Content-Language"] = language or "vi"
+    response.headers["Content-Language"] = language
     response.vary.add("Accept-Language")
     return response

@@ -1,37 +1,36 @@
 """How fast one device may send. Counted by device, never by address: many kiosks share one.
 
-`install_limits`, `spend`.
+`DeviceLimit`: a bucket for each device, filled at a steady rate; every response takes one out.
 """
 
 import math
+import threading
 import time
-from typing import cast
+from collections.abc import Callable
 
-from flask import Flask, current_app
-from flask_limiter import Limiter
-from limits import parse
-
-from survey_app.web.errors import WebProblem
-
-RESPONSES_PER_MINUTE = 3000
-"""Fifty a second on average, in bursts as they come: an afternoon's queue after an outage goes out at once."""
-_LIMIT = parse(f"{RESPONSES_PER_MINUTE} per 1 minute")
-_EXTENSION = "sipas.limiter"
+PER_SECOND = 50
+BURST = 3000
+"""An afternoon's queue after an outage goes out at once; a kiosk gone wild does not stop the others."""
 
 
-def _no_key() -> str:
-    raise RuntimeError("limits are spent by device, nothing is limited by address")
+class DeviceLimit:
+    """Kept in memory: the one process of the server sees every request, and a restart may forget."""
 
+    def __init__(
+        self, per_second: int = PER_SECOND, burst: int = BURST, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._per_second = per_second
+        self._burst = burst
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._buckets: dict[str, tuple[float, float]] = {}
 
-def install_limits(app: Flask) -> None:
-    app.extensions[_EXTENSION] = Limiter(
-        _no_key, app=app, storage_uri="memory://", strategy="sliding-window-counter", headers_enabled=False
-    )
-
-
-def spend(device_id: str, cost: int) -> None:
-    """Count `cost` responses of the device; `WebProblem` 429 when it sends too fast."""
-    strategy = cast(Limiter, current_app.extensions[_EXTENSION]).limiter
-    if not strategy.hit(_LIMIT, device_id, cost=cost):
-        reset = strategy.get_window_stats(_LIMIT, device_id).reset_time
-        raise WebProblem("too-many-requests", retry_after=max(1, math.ceil(reset - time.time())))
+    def spend(self, device_id: str, cost: int) -> int | None:
+        """Take `cost` out of the device's bucket; if there is too little in it, the seconds until there is enough."""
+        with self._lock:
+            now = self._clock()
+            level, at = self._buckets.get(device_id, (float(self._burst), now))
+            level = min(self._burst, level + (now - at) * self._per_second)
+            enough = cost <= level
+            self._buckets[device_id] = (level - cost if enough else level, now)
+        return None if enough else max(1, math.ceil((cost - level) / self._per_second))

@@ -155,7 +155,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             development_http=self._binding.development_http,
         )
 
-    def _finish(self, *_: object) -> None:
+    def _finish(self, _master: object, _worker: object) -> None:
         """The worker's last act: commit what waits."""
         if self._writer is not None:
             self._writer.close()
