@@ -4,7 +4,7 @@
 fills in the missing codes. Format of the files: docs/questionnaire-format.md.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass, field
 
 from survey_app.questionnaire_file import load, parse, shipped
@@ -172,19 +172,26 @@ def _answer_code(item: Item, answer: Answer | None) -> tuple[Code, str | None]:
     """The code of an asked item, and what is wrong with the answer if anything is (then the code means nothing)."""
     if answer is None:
         return DECLINED, "missing" if item.required else None
-    if answer == DECLINED:
-        return DECLINED, None if item.decline else "not_declinable"
-    if answer == NOT_APPLICABLE:
-        return NOT_APPLICABLE, None if item.not_applicable else "not_applicable"
+    if type(answer) is int and answer in (DECLINED, NOT_APPLICABLE):
+        return answer, _missing_problem(item, answer)
     if item.kind == "text":
         return GIVEN, _text_problem(item, answer)
     if item.kind == "choices":
-        good = isinstance(answer, tuple) and answer and item.codes.issuperset(answer)
-    elif item.kind == "number":
-        good = isinstance(answer, int) and (item.minimum or 0) <= answer <= (item.maximum or 0)
-    else:
-        good = isinstance(answer, int) and answer in item.codes
-    return (DECLINED, "bad_value") if not good or isinstance(answer, str) else (answer, None)
+        if isinstance(answer, tuple) and answer and all(type(code) is int and code in item.codes for code in answer):
+            return answer, None
+    elif type(answer) is int and answer in _range(item):
+        return answer, None
+    return DECLINED, "bad_value"
+
+
+def _missing_problem(item: Item, code: int) -> str | None:
+    if code == DECLINED:
+        return None if item.decline else "not_declinable"
+    return None if item.not_applicable else "not_applicable"
+
+
+def _range(item: Item) -> Container[int]:
+    return range(item.minimum or 0, (item.maximum or 0) + 1) if item.kind == "number" else item.codes
 
 
 def _text_problem(item: Item, answer: Answer) -> str | None:

@@ -84,18 +84,18 @@ def _index(index: Index | None, languages: Sequence[str]) -> Iterator[str]:
         for factor in index.factors:
             if factor.area == area.code:
                 items = ", ".join(factor.items)
-                yield f"{_INDENT}{factor.code} · {_side_by_side(factor.text, languages)} · {items}"
+                yield from _wrapped(factor.code, f"{_side_by_side(factor.text, languages)} · {items}", _INDENT)
     left_out = [code for factor in index.factors for code in factor.items if code not in index.items]
     if left_out:
-        yield "not in the headline index: " + ", ".join(left_out)
+        yield from _wrapped("left out", "not in the headline index: " + ", ".join(left_out), "")
 
 
 def _roles(form: Questionnaire) -> Iterator[str]:
     if form.roles:
         yield ""
-        yield "roles        " + ", ".join(f"{role} = {code}" for role, code in form.roles.items())
+        yield from _wrapped("roles", ", ".join(f"{role} = {code}" for role, code in form.roles.items()), "")
     if form.visit_codes:
-        yield "visits       " + ", ".join(f"{visit} = {code}" for visit, code in form.visit_codes.items())
+        yield from _wrapped("visits", ", ".join(f"{visit} = {code}" for visit, code in form.visit_codes.items()), "")
 
 
 def _options(options: Sequence[Option], languages: Sequence[str]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,7 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-def problems(read: object, path: Path) -> list[tuple[str, str]]:
-    assert callable(read)
+def problems(read: Callable[[Path], object], path: Path) -> list[tuple[str, str]]:
     with pytest.raises(ProvinceError) as caught:
         read(path)
     assert all(problem.remedy for problem in caught.value.problems)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from survey_app.response import KEYS, MAX_PROBLEMS, Response, ResponseError, as_json, parse_response, tidy_text
@@ -258,12 +258,14 @@ times = st.datetimes(datetime(1970, 1, 2), datetime(2199, 1, 1)).map(lambda mome
 )
 
 
+@settings(deadline=None)
 @given(plain)
 def test_any_plain_data_is_taken_or_refused_in_order(raw: object) -> None:
     with pytest.raises(ResponseError):
         parse_response(raw)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(KEYS), plain | times, max_size=3), st.dictionaries(item, plain, max_size=5))
 def test_any_change_is_taken_or_refused_in_order(change: dict[str, object], answers: dict[str, object]) -> None:
     try:
@@ -274,6 +276,7 @@ def test_any_change_is_taken_or_refused_in_order(change: dict[str, object], answ
         assert parse_response(as_json(response)) == response
 
 
+@settings(deadline=None)
 @given(
     st.fixed_dictionaries(
         {
