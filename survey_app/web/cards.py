@@ -5,8 +5,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from string import ascii_lowercase
 from typing import Literal
 
+from babel.numbers import format_decimal
 from wtforms import Field
 
 from survey_app.model import ServiceField
@@ -41,6 +43,7 @@ class Card:
     hint: str
     error: str
     layout: Literal["row", "list", "columns", "write"]
+    number: str
     choices: tuple[Choice, ...]
     value: str
     item: Item
@@ -68,14 +71,22 @@ def cards_of(
     language: str,
     answers: Answers,
     errors: Mapping[str, str],
+    number: int,
 ) -> tuple[Card, ...]:
-    """The items of the screen that are asked, in the citizen's language, with the answers given so far."""
+    """The items of the screen that are asked, in the citizen's language, with the answers given so far.
+
+    Several on screen `number` 4 are called 4a, 4b, 4c.
+    """
     items = screen.asked(questionnaire, answers)
     form = answer_form(items, fields, language, answers=answers)
-    return tuple(_card(item, form[item.code], language, answers, errors.get(item.code, "")) for item in items)
+    letters = [f"{number}{letter}" for letter in ascii_lowercase] if len(items) > 1 else [""]
+    return tuple(
+        _card(item, form[item.code], language, answers, errors.get(item.code, ""), letter)
+        for item, letter in zip(items, letters, strict=False)
+    )
 
 
-def _card(item: Item, field: Field, language: str, answers: Answers, error: str) -> Card:
+def _card(item: Item, field: Field, language: str, answers: Answers, error: str, number: str) -> Card:
     given = answers.get(item.code)
     return Card(
         code=item.code,
@@ -85,6 +96,7 @@ def _card(item: Item, field: Field, language: str, answers: Answers, error: str)
         hint=_hint(item, language),
         error=error,
         layout=_layout(item, field),
+        number=number,
         choices=tuple(_choices(item, field, language)),
         value="" if given is None or given in (DECLINED, NOT_APPLICABLE) else str(given),
         item=item,
@@ -111,12 +123,11 @@ def _layout(item: Item, field: Field) -> Literal["row", "list", "columns", "writ
 
 def _hint(item: Item, language: str) -> str:
     """The item's own hint, and what the kind of question calls for."""
-    parts = [item.hint[language]] if item.hint else []
-    if item.kind == "choices":
-        parts.append(say(language, "several"))
-    if item.kind == "text":
-        parts += [say(language, "optional")] * (not item.required)
-        parts += [say(language, "characters", count=item.max_length)] * (item.max_length is not None)
+    parts = [say(language, "optional")] * (item.kind == "text" and not item.required)
+    parts += [item.hint[language]] if item.hint else []
+    parts += [say(language, "several")] * (item.kind == "choices")
+    if item.max_length is not None:
+        parts.append(say(language, "characters", count=format_decimal(item.max_length, locale=language)))
     return " ".join(parts)
 
 

@@ -130,7 +130,7 @@ def survey() -> AnyResponse:
         return _begin(desk, sheet, value)
     form = answer_form(desk.questionnaire.items, desk.fields, sheet.language, request.form)
     answers = read_answers(desk.questionnaire, form)
-    if action == "send":
+    if action == "send" or (action == "enter" and sheet.screen == _last(desk.questionnaire, answers).id):
         return _send(desk, sheet, answers)
     if services().reader().is_stored(sheet.uuid):
         return _thank(desk, sheet)
@@ -167,7 +167,7 @@ def _step(desk: Desk, sheet: Sheet, answers: Answers, action: str, value: str) -
     if screen is None or not screen.asked(form, answers):
         return _restart()
     sheet = sheet.timed(services().now())
-    if action == "next":
+    if action in ("next", "enter"):
         return _next(desk, sheet, answers, screen)
     if action == "back":
         before = neighbour(form, answers, screen.id, -1)
@@ -270,7 +270,7 @@ def _show(
     form, now = desk.questionnaire, services().now()
     sheet = replace(sheet, screen=screen.id, shown=now)
     place = place_of(form, answers, screen.id)
-    cards = cards_of(desk.questionnaire, desk.fields, screen, sheet.language, answers, errors or {})
+    cards = cards_of(form, desk.fields, screen, sheet.language, answers, errors or {}, place.number)
     patience = sheet.patience(services().settings.idle_seconds, writing=any(card.kind == "text" for card in cards))
     until = now + timedelta(seconds=patience) + GRACE
     visits().note(
@@ -283,7 +283,7 @@ def _show(
         template,
         sheet.language,
         sheet.size,
-        status=422 if errors else status,
+        status=status,
         sheet=sheet,
         place=place,
         heading=heading_of(form, screen, cards, sheet.language),

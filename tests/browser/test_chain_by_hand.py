@@ -1,0 +1,230 @@
+"""From taps to a published table, on answers nobody simulated: every number is computed a second time, by hand."""
+
+import csv
+import json
+import re
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from playwright.sync_api import Page, sync_playwright
+from werkzeug.serving import make_server
+
+from survey_app.cli import sipas
+from survey_app.model import Centre, ServiceField
+from survey_app.settings import Settings, create_instance
+from survey_app.store import Store
+from survey_app.web import create_app
+from survey_app.writer import Writer
+from tests import by_hand
+from tests.browser.hand_wave import (
+    ASKED,
+    CENTRES,
+    DAYS,
+    DECLINED,
+    FACTORS,
+    FIELDS,
+    FILED,
+    ITEMS,
+    RECEIVED,
+    REGISTER,
+    RESOLVED,
+    Person,
+    people,
+)
+
+WAVE = "tay-2026"
+Row = Mapping[str, Any]
+
+
+class Clock:
+    """The server's clock, moved by the test from one day to the next."""
+
+    def __init__(self) -> None:
+        self.now = next(iter(DAYS.values()))
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=2)
+        return self.now
+
+
+def _cli(instance: Path, *arguments: str) -> str:
+    done = CliRunner().invoke(sipas, ["--instance", str(instance), *arguments], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def _instance(path: Path) -> tuple[Settings, dict[str, str]]:
+    """An open wave at three centres, and an enrolment code for a tablet at each."""
+    settings = create_instance(path)
+    with Store.create(settings) as store:
+        store.add_centres([Centre(code, code, f"Trung tâm {code}", "commune", "nhom-1") for code in CENTRES])
+        store.add_fields([ServiceField(code, {"vi": code, "en": code}, "test") for code in FIELDS])
+    _cli(
+        path,
+        "wave",
+        "create",
+        WAVE,
+        "--form",
+        "counter",
+        "--months",
+        "2026-11",
+        "--title-vi",
+        "Thử",
+        "--title-en",
+        "Trial",
+    )
+    _cli(path, "wave", "open", WAVE)
+    codes = {c: json.loads(_cli(path, "device", "add", c, "--json"))["code"] for c in CENTRES}
+    return settings, codes
+
+
+def _fill(page: Page, address: str, person: Person) -> None:
+    """One citizen's visit: every screen answered as the person would, an item not named declined."""
+    page.goto(address)
+    with page.expect_navigation():
+        page.locator('button[name="go"][value="start.vi"]').click()
+    while page.locator('form[action$="/survey"]').count():
+        for code in dict.fromkeys(re.findall(r'type="radio"[^>]* name="a-([^"]+)"', page.content())):
+            value = person.field or DECLINED if code == "FIELD" else person.answers.get(code, DECLINED)
+            page.locator(f'input[name="a-{code}"][value="{value}"]').check()
+        with page.expect_navigation():
+            page.locator('button.forward[name="go"]').click()
+    assert "/thanks" in page.url, page.content()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder with the report of the wave that was tapped in."""
+    instance = tmp_path_factory.mktemp("hand") / "instance"
+    settings, codes = _instance(instance)
+    clock = Clock()
+    with Writer(settings) as writer, sync_playwright() as playwright:
+        app = create_app(settings, writer=writer, clock=clock, development_http=True)
+        server = make_server("127.0.0.1", 0, app, threaded=True)
+        address = f"http://127.0.0.1:{server.server_port}/"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        tablets = {}
+        for centre, code in codes.items():
+            tablets[centre] = browser.new_context(java_script_enabled=False).new_page()
+            tablets[centre].goto(address + "enrol")
+            tablets[centre].locator('input[name="code"]').fill(code)
+            with tablets[centre].expect_navigation():
+                tablets[centre].locator('input[name="code"]').press("Enter")
+        day = ""
+        for person in people():
+            if person.day != day:
+                day = person.day
+                clock.now = DAYS[day]
+            _fill(tablets[person.centre], address, person)
+        browser.close()
+        server.shutdown()
+    register = instance / "register.csv"
+    register.write_text(REGISTER, encoding="utf-8")
+    _cli(instance, "register", "import", str(register))
+    assert "clean: 71 responses" in _cli(instance, "verify")
+    _cli(instance, "extract", WAVE)
+    _cli(instance, "report", WAVE, "--lang", "vi")
+    yield instance / "reports" / WAVE
+
+
+# ---- the same numbers, from the formulas
+
+
+def _answered(item: str) -> Callable[[Row], float]:
+    return lambda row: 1.0 if row.get(item, DECLINED) > 0 else 0.0
+
+
+def _satisfied(item: str) -> Callable[[Row], float]:
+    return lambda row: 100.0 if row.get(item, DECLINED) >= 4 else 0.0
+
+
+def _sum(functions: Sequence[Callable[[Row], float]]) -> Callable[[Row], float]:
+    return lambda row: sum(function(row) for function in functions)
+
+
+MEASURES = {
+    "index": ITEMS,
+    "overall": ("OVERALL",),
+    **{f"factor:{name}": items for name, items in FACTORS.items()},
+    **{f"item:{item}": (item,) for item in ITEMS},
+}
+
+
+def _expected(field: str | None, measure: str) -> dict[str, float]:
+    """Value, SE, interval, df, deff, n of one cell of the main table."""
+    rows = [person.row for person in people() if person.visit == RECEIVED and person.field]
+    weights = by_hand.rake(rows, RESOLVED)
+    items = MEASURES[measure]
+    inside = [field in (None, row["field"]) for row in rows]
+    above, below = _sum([_satisfied(item) for item in items]), _sum([_answered(item) for item in items])
+
+    def masked(function: Callable[[Row], float]) -> Callable[[Row], float]:
+        return lambda row: function(row) if field in (None, row["field"]) else 0.0
+
+    value, scores = by_hand.ratio_scores(rows, weights, masked(above), masked(below))
+    se = by_hand.variance(rows, weights, by_hand.residuals(rows, scores, RESOLVED)) ** 0.5
+    valid = [row for row, mine in zip(rows, inside, strict=True) if mine and below(row) > 0]
+    df, n = by_hand.degrees_of_freedom(valid), len(valid)
+    share = measure == "overall" or measure.startswith("item:")
+    if share:
+        low, high = by_hand.korn_graubard(value / 100, se / 100, df, n)
+    else:
+        low, high = by_hand.logit_interval(value / 100, se / 100, df)
+    return {"value": value, "se": se, "ci_low": 100 * low, "ci_high": 100 * high, "df": df, "n": n}
+
+
+def _rows(path: Path) -> dict[tuple[str, str, str], dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        return {(row["domain_kind"], row["domain"], row["measure"]): row for row in csv.DictReader(stream)}
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("field", [None, *FIELDS])
+def test_every_published_number_is_the_one_computed_by_hand(report: Path, field: str | None, measure: str) -> None:
+    row = _rows(report / "scores.csv")["all" if field is None else "field", field or "all", measure]
+    expected = _expected(field, measure)
+    shown = {name: float(row[name]) for name in expected if row[name]}
+    assert shown == pytest.approx({name: expected[name] for name in shown}, rel=1e-8)
+    if row["suppressed"] == "no":
+        assert set(shown) == set(expected)
+    assert (row["level"], row["item_method"], row["roll_up"]) == ("95", "top2", "pooled")
+    assert row["verdict"] == "", "df = 3 supports no verdict"
+
+
+def test_the_province_is_published_and_thin_cells_are_not(report: Path) -> None:
+    rows = _rows(report / "scores.csv")
+    assert rows["all", "all", "index"]["suppressed"] == "no"
+    assert (rows["all", "all", "index"]["responses"], rows["all", "all", "index"]["dossiers"]) == ("60", "1050")
+    assert rows["field", "dat-dai", "index"]["suppressed"] == "no"
+    # 24 responses: fewer than 30.
+    assert {row["suppressed"] for key, row in rows.items() if key[1] == "ho-tich"} == {"unreliable"}
+
+
+def test_other_visits_stand_apart_and_what_was_left_out_is_counted(report: Path) -> None:
+    filed, asked = _rows(report / "scores_filed.csv"), _rows(report / "scores_asked.csv")
+    counted = [person.visit for person in people()]
+    assert filed["all", "all", "overall"]["responses"] == str(counted.count(FILED)) == "6"
+    # Four people asked: confidential, so not even their number is printed.
+    assert counted.count(ASKED) == 4
+    assert {(row["suppressed"], row["value"], row["responses"]) for row in asked.values()} == {("confidential", "", "")}
+    quality = json.loads((report / "quality.json").read_text(encoding="utf-8"))
+    assert quality["left_out"]["no_field"] == 1
+
+
+def test_weights_meet_the_register(report: Path) -> None:
+    """The weights file sums to the dossiers of every centre and field, online dossiers aside."""
+    diagnostics = json.loads((report / "weights.json").read_text(encoding="utf-8"))
+    rows = [person.row for person in people() if person.visit == RECEIVED and person.field]
+    weights = by_hand.rake(rows, RESOLVED)
+    text = json.dumps(diagnostics)
+    assert str(1050) in text
+    kish = len(weights) * sum(w * w for w in weights) / sum(weights) ** 2
+    assert diagnostics["diagnostics"]["deff_kish"] == pytest.approx(kish, rel=1e-9)
