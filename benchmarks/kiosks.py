@@ -108,7 +108,8 @@ async def load_server(tokens: list[str], seconds: float) -> dict[str, Any]:
 
 def cpu_seconds(pid: int) -> float:
     """CPU time of a process and its children so far."""
-    own = subprocess.run(["ps", "-o", "times=", "--pid", str(pid), "--ppid", str(pid)], capture_output=True, text=True)
+    command = ["ps", "-o", "times=", "--pid", str(pid), "--ppid", str(pid)]
+    own = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(sum(int(word) for word in own.stdout.split()))
 
 

@@ -35,7 +35,11 @@ class Sending:
 def read_object(keys: Collection[str]) -> dict[str, Any]:
     """The request's JSON object with exactly these keys; `WebProblem` 400, 413 or 415 otherwise."""
     _require_json()
-    value = _parse(request.get_data(cache=False))
+    raw = request.get_data(cache=False)
+    if request.content_length is None and len(raw) >= MAX_BODY_BYTES:
+        # Of a body sent in chunks no more than the bound is read, and no error tells that it was cut.
+        raise WebProblem("too-large")
+    value = _parse(raw)
     if not isinstance(value, dict):
         _refuse("the body is not a JSON object")
     for key in keys:

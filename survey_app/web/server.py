@@ -143,7 +143,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "worker_exit": self._finish,
         }
         if binding.certificate:
-            options |= {"certfile": str(binding.certificate), "keyfile": str(binding.key), "ssl_context": _tls}
+            options |= {"certfile": str(binding.certificate), "keyfile": str(binding.key), "ssl_context": modern_tls}
         return options
 
     def load(self) -> Flask:
@@ -161,7 +161,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             self._writer.close()
 
 
-def _tls(_config: object, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+def modern_tls(_config: object, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
     context = default()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
