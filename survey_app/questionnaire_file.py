@@ -36,6 +36,7 @@ KINDS = ("likert", "choice", "choices", "number", "text")
 ROLES = ("field", "visit", "overall", "timing", "times_back", "comment")
 VISITS = ("filed", "received", "asked")
 
+_PUBLISHED_LINE = re.compile(r"(?P<sha256>[0-9a-f]{64}) [ *](?P<name>\S+)")
 _ID = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _VERSION = re.compile(r"[1-9][0-9]{0,3}(\.[0-9]{1,4}){0,2}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})?")
@@ -87,12 +88,16 @@ def _result(questionnaire: Questionnaire | None, problems: Problems) -> Question
 def _check_published(path: Path, content: bytes, problems: Problems) -> None:
     """Compare with `published.sha256` beside the file, if there is one and it names the file."""
     try:
-        lines = path.with_name(PUBLISHED).read_text(encoding="utf-8").splitlines()
-    except OSError:
+        lines = path.with_name(PUBLISHED).read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
         return
-    for line in lines:
-        sha256, _, name = line.partition("  ")
-        if name == path.name and sha256 != hashlib.sha256(content).hexdigest():
+    for number, line in enumerate(lines, start=1):
+        entry = _PUBLISHED_LINE.fullmatch(line)
+        if entry is None:
+            problems.add(
+                f"line {number} of {PUBLISHED} is not a sha256 and a file name", "", "write it as sha256sum does"
+            )
+        elif entry["name"] == path.name and entry["sha256"] != hashlib.sha256(content).hexdigest():
             problems.add(
                 f"a published version was changed: it is not what {PUBLISHED} records",
                 "",

@@ -6,6 +6,8 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from survey_app.questionnaire import QuestionnaireError, load, parse, shipped
 
@@ -264,6 +266,38 @@ def test_rubbish_is_a_problem_and_never_an_exception(content: bytes) -> None:
     assert all(problem.where.startswith("rubbish.toml") for problem in caught.value.problems)
 
 
+VALUES = re.findall(r"= ([^=\n{}]+?)(?=[,}\n])", FORM)
+ODD = [
+    "-1",
+    "0",
+    "1.5",
+    "true",
+    '""',
+    '"x"',
+    '"S.A1"',
+    "[]",
+    "[[]]",
+    "[{}]",
+    '["x", 1]',
+    "{}",
+    "{vi = 1}",
+    "nan",
+    "2026-11-24",
+]
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(VALUES), st.sampled_from(ODD)), min_size=1, max_size=4))
+def test_any_values_give_a_form_or_problems(swaps: list[tuple[str, str]]) -> None:
+    content = FORM
+    for old, new in swaps:
+        content = content.replace(f"= {old}", f"= {new}", 1)
+    try:
+        parse(content.encode(), "form.1.toml")
+    except QuestionnaireError as error:
+        assert all(problem.where.startswith("form.1.toml") and problem.remedy for problem in error.problems)
+
+
 def test_bad_toml_names_the_line() -> None:
     [(what, place)] = problems(FORM.replace('id = "form"', 'id = form"'))
     assert what.startswith("not a TOML file:") and "line 2" in what and place == "form.1.toml"
@@ -291,6 +325,15 @@ def test_a_published_version_may_not_change(tmp_path: Path) -> None:
     assert load(path).sha256 == hashlib.sha256(FORM.encode()).hexdigest()
     path.write_text(FORM + "# changed\n", encoding="utf-8")
     with pytest.raises(QuestionnaireError, match="a published version was changed"):
+        load(path)
+
+
+@pytest.mark.parametrize("line", ["", "form.1.toml", f"{'0' * 64} form.1.toml", f"{'0' * 63}x  form.1.toml", "\udcff"])
+def test_a_record_of_publication_that_cannot_be_read_is_no_licence(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "form.1.toml"
+    path.write_text(FORM, encoding="utf-8")
+    (tmp_path / "published.sha256").write_bytes(line.encode("utf-8", "surrogateescape") + b"\n")
+    with pytest.raises(QuestionnaireError, match="line 1 of published.sha256 is not a sha256 and a file name"):
         load(path)
 
 
