@@ -132,6 +132,9 @@ def _commit(store: Store, group: list[_Call[Any]]) -> None:
         with store.group():
             for call in group:
                 call.run(store)
+                if call.error is not None and not store.in_transaction:
+                    # The whole transaction is gone; what came after it would be committed outside the group.
+                    raise call.error
     except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the callers
         # Nothing of the group is on disk: every caller is told so and keeps what it has.
         for call in group:

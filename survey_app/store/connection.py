@@ -99,6 +99,11 @@ class Connection:
 
     # ---- transactions
 
+    @property
+    def in_transaction(self) -> bool:
+        """False also after SQLite itself gave a transaction up, as it may when the disk is full."""
+        return bool(self._database.conn.in_transaction)
+
     @contextlib.contextmanager
     def group(self) -> Iterator[None]:
         """A write transaction under the instance's write lock; inside another one, a savepoint of it.
