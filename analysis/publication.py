@@ -4,7 +4,7 @@ Public: publish, Cell. One engine for every table of a wave. Two purposes, kept 
 `complementary` blank value and counts, `unreliable` blanks the value and leaves the counts.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
@@ -72,14 +72,14 @@ def _hidden(cells: Sequence[Cell]) -> dict[Key, str]:
     return hidden
 
 
-def _complement(members: dict[K, int], hidden: dict[K, str]) -> None:
+def _complement(members: Mapping[K, int], hidden: dict[K, str]) -> None:
     """Hide the smallest others of a set, until at least two cells are hidden and hold HIDDEN_TOGETHER or more."""
-    inside = [key for key in members if key in hidden and members[key] > 0]
-    others = sorted(
-        (key for key in members if key not in hidden and members[key] > 0), key=lambda key: (members[key], key)
-    )
-    while inside and others and (len(inside) < 2 or sum(members[key] for key in inside) < HIDDEN_TOGETHER):
+    inside = [key for key in members if key in hidden]
+    others = sorted((key for key in members if key not in hidden and members[key]), key=lambda key: (members[key], key))
+    together = sum(members[key] for key in inside)
+    while together and others and (len(inside) < 2 or together < HIDDEN_TOGETHER):
         hidden[others[0]] = "complementary"
+        together += members[others[0]]
         inside.append(others.pop(0))
 
 

@@ -1,0 +1,106 @@
+"""A verdict says what the interval says, no more; many at once are held to one error rate."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import logit, stdtr
+from statsmodels.stats.multitest import multipletests
+
+from analysis import intervals
+from analysis.verdicts import Candidate, holm, tipping_point, touching_level, verdicts
+
+
+def logit_at(value: float, se: float, df: float = 40.0) -> Any:
+    def at(level: float) -> tuple[float, float]:
+        low, high = intervals.logit(*(np.array([x]) for x in (value / 100, se / 100, df)), level)
+        return 100 * float(low[0]), 100 * float(high[0])
+
+    return at
+
+
+def candidate(value: float = 90.0, se: float = 1.0, **given: Any) -> Candidate:
+    fields = {"domain_kind": "field", "domain": "a", "measure": "index", "n": 400, "df": 40.0, "hidden": False}
+    fields |= {"responses": 400, "dossiers": 4000, "interval": logit_at(value, se)}
+    return Candidate(**{**fields, "value": value, **given})
+
+
+def one(found: Candidate) -> Any:
+    return next(iter(verdicts([found], 85, 0.95).values()))
+
+
+@settings(deadline=None)
+@given(st.floats(50, 96.9), st.floats(0.1, 6))
+def test_alone_the_verdict_is_what_the_interval_shown_says(value: float, se: float) -> None:
+    low, high = logit_at(value, se)(0.95)
+    expected = "above" if low >= 85 else "below" if high < 85 else "cannot_tell"
+    if min(abs(low - 85), abs(high - 85)) > 1e-6:
+        assert one(candidate(value, se)).verdict == expected
+
+
+def test_the_line_itself_counts_as_above() -> None:
+    touching = candidate(interval=lambda level: (85.0, 95.0) if level <= 0.95 else (84.9, 95.1))
+    assert one(touching).verdict == "above"
+    under = candidate(value=80.0, interval=lambda level: (70.0, 85.0))
+    assert one(under).verdict == "cannot_tell"
+
+
+@pytest.mark.parametrize(
+    ("given_", "reason"),
+    [
+        ({"n": 99}, "n<100"),
+        ({"df": 7.0}, "df<8"),
+        ({"df": float("nan")}, "df<8"),
+        ({"value": 97.1}, "value>97"),
+        ({"hidden": True}, "suppressed"),
+        ({"n": 100, "df": 8.0, "value": 97.0}, ""),
+    ],
+)
+def test_when_there_is_no_verdict(given_: dict[str, Any], reason: str) -> None:
+    found = one(candidate(**given_))
+    assert found.reason == reason
+    assert (found.verdict == "") == bool(reason)
+
+
+def test_the_p_value_inverts_the_interval() -> None:
+    value, se, df = 88.0, 1.5, 17.0
+    p = touching_level(logit_at(value, se, df), value, 85.0)
+    t = (logit(value / 100) - logit(0.85)) / (se / 100 / (value / 100 * (1 - value / 100)))
+    assert p == pytest.approx(2 * (1 - stdtr(df, abs(t))), rel=1e-6)
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_holm_is_statsmodels(p: list[float]) -> None:
+    assert holm(np.array(p)) == pytest.approx(multipletests(p, method="holm")[1])
+
+
+def test_families_are_measure_by_kind_of_domain() -> None:
+    """p = 0.03 stands alone, and falls beside eleven others in its family."""
+    single = [candidate(interval=logit_at(88.0, 1.3), value=88.0, domain_kind="all", domain="all")]
+    fields = [candidate(88.0, 1.3, domain=f"f{number}") for number in range(12)]
+    thin = [candidate(88.0, 1.3, domain=f"thin{number}", n=50) for number in range(12)]
+    found = verdicts(single + fields + thin, 85, 0.95)
+    assert found["all", "all", "index"].verdict == "above"
+    assert {detail.verdict for key, detail in found.items() if key[1].startswith("f")} == {"cannot_tell"}
+    of_field = found["field", "f0", "index"]
+    assert of_field.p is not None and of_field.p_holm == pytest.approx(12 * of_field.p)
+
+
+@settings(deadline=None)
+@given(st.floats(0, 100), st.floats(0.001, 0.999))
+def test_at_the_tipping_point_the_whole_meets_the_line(value: float, answered: float) -> None:
+    tipping = tipping_point(value, answered, 85.0)
+    assert tipping is not None
+    assert answered * value + (1 - answered) * tipping == pytest.approx(85)
+
+
+def test_share_answered_and_tipping_point_stand_beside_a_verdict() -> None:
+    found = one(candidate(value=90.0))
+    assert found.answered == 0.1
+    assert found.tipping == pytest.approx((85 - 9) / 0.9)
+    hidden = one(candidate(hidden=True))
+    assert (hidden.answered, hidden.tipping) == (None, None)
+    assert one(candidate(responses=4000)).tipping is None
