@@ -34,19 +34,21 @@ class Witness:
 def follow(links: Iterable[Link], chain: str, things: str) -> tuple[dict[int, str], list[Problem]]:
     """Recompute each link from the one before; returns the hash at each position, and what does not follow.
 
-    Each row is held against the hash its predecessor carries, so that one altered row is named alone.
+    Each row is held against the hash its predecessor carries, or should carry, so that one altered row is named alone.
     """
     hashes: dict[int, str] = {}
     problems: list[Problem] = []
     broken: list[Link] = []
-    expected, previous = 1, GENESIS
+    expected, previous = 1, {GENESIS}
     for one in links:
         gap = one.position != expected
+        due = {link(head, one.row) for head in previous}
         if gap:
             problems.append(_removed(expected, one.position - 1, chain, things))
-        elif link(previous, one.row) != one.chain:
+        elif one.chain not in due:
             broken.append(one)
-        hashes[one.position] = previous = one.chain
+        hashes[one.position] = one.chain
+        previous = {one.chain} if gap or one.chain in due else {one.chain, *due}
         expected = one.position + 1
     for run in _runs(broken):
         problems.append(_broken(run, chain))

@@ -6,7 +6,7 @@ by the store's copy of the form, whose hash the audit knows.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from survey_app.store import EVENTS, Store, answer_rows
 from survey_app.store.auditing import LedgerRow
 from survey_app.witnesses import Witnesses, read_heads_log, read_manifests
 
+_UNREADABLE = (SipasError, LookupError, TypeError, ValueError, AttributeError)
 Step = Callable[[int, int], None]
 
 
@@ -44,11 +45,19 @@ def verify(settings: Settings, step: Step = _silent) -> tuple[Problem, ...]:
             for what in store.schema_differences()
         ]
         problems += _check_events(store, logged)
-        problems += check_waves(store)
-        problems += check_conflicts(store)
-        problems += check_register(store)
-        problems += _check_responses(store, settings, logged, extracted, step)
+        for look in (check_waves, check_conflicts, check_register):
+            problems += _readable(look, store)
+        problems += _readable(lambda store: _check_responses(store, settings, logged, extracted, step), store)
     return tuple(problems)
+
+
+def _readable(look: Callable[[Store], Iterable[Problem]], store: Store) -> list[Problem]:
+    """What a check finds; rows that cannot even be read are a finding too, not a crash that hides the others."""
+    try:
+        return list(look(store))
+    except _UNREADABLE as error:
+        what = f"a row cannot be read: {type(error).__name__} {error}"
+        return [Problem(what, str(store.settings.store_path), RESTORE)]
 
 
 def _check_events(store: Store, logged: Witnesses) -> list[Problem]:
@@ -112,6 +121,12 @@ class _Checker:
     def _wrong(self, row: LedgerRow) -> str:
         if content_hash(row.content.encode("utf-8")) != row.values["content_sha256"]:
             return "its content does not have the hash it was stored with"
+        try:
+            return self._wrong_inside(row)
+        except _UNREADABLE as error:
+            return f"its content cannot be read: {type(error).__name__}"
+
+    def _wrong_inside(self, row: LedgerRow) -> str:
         data: dict[str, Any] = json.loads(row.content)
         altered = [name for name in KEYS if name in row.values and not _same(row.values[name], data[name])]
         if altered:
@@ -126,10 +141,7 @@ class _Checker:
 
     def _wrong_answers(self, number: int, data: dict[str, Any], sealed: Mapping[str, str]) -> str:
         data["answers"] |= dict.fromkeys(sealed, "…")  # a text given, whichever: its code is the same
-        try:
-            checked = check(self.form, parse_response(data), self.fields)
-        except SipasError as error:
-            return f"its content is no response: {error.problems[0].what}"
+        checked = check(self.form, parse_response(data), self.fields)
         if checked.problems:
             return f"it does not pass its form: {checked.problems[0].item} {checked.problems[0].code}"
         stored = self.store.raw_answers(number)

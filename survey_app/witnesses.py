@@ -49,7 +49,7 @@ def read_manifests(extracts: Path) -> tuple[Witnesses, list[Problem]]:
         if not hashlib.sha256(content).hexdigest().startswith(path.parent.name):
             problems.append(Problem("the manifest of an extract was changed", where, again))
             continue
-        manifest: dict[str, Any] = json.loads(content)
+        manifest: dict[str, Any] = json.loads(content)  # as it was written: its hash is the folder's name
         for name, sha256 in manifest["files"].items():
             file = path.parent / name
             if not file.is_file():

@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from ground import response
 from hypothesis import given
 from hypothesis import strategies as st
 
 from survey_app.ledger import GENESIS, canonical, content_hash, link, text_hmac
+from tests.ground import response
 
 KEY = b"k" * 32
 UUID = "6f6ff7a3-2dd5-4c8e-9f0e-0e2b5c3d4a10"

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ground import CENTRES, FORM, NOON, OPENING, enrolled, make_store, wave
 
 from survey_app.access import read_code, secret_hash
 from survey_app.model import Centre, Rules, ServiceField
 from survey_app.questionnaire import parse
 from survey_app.store import DeviceRevoked, EnrolmentError, Store, StoreError
+from tests.ground import CENTRES, FORM, NOON, OPENING, enrolled, make_store, wave
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ground import CENTRES, FIELDS, FORM, NOON, enrolled, fates, make_store, record, response, wave
 
 from survey_app.model import Device, Head, Receipt
 from survey_app.settings import Settings
 from survey_app.store import Store
+from tests.ground import CENTRES, FIELDS, FORM, NOON, enrolled, fates, make_store, record, response, wave
 
 
 @dataclasses.dataclass

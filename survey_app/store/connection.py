@@ -53,6 +53,7 @@ class Connection:
             connection = _connect(settings.store_path, "rwc")
             connection.execute(f"PRAGMA application_id = {migrations.APPLICATION_ID}")
             connection.execute("PRAGMA journal_mode = WAL")
+            _prepare(connection, write=True)
             database = migrations.database_on(connection)
             migrations.apply(database)
             os.chmod(settings.store_path, 0o600)
@@ -61,31 +62,26 @@ class Connection:
     @classmethod
     def open(cls, settings: Settings, *, write: bool = True) -> Self:
         """Open the store; read-only unless `write`. `StoreError` when it is missing, unknown, older, newer, damaged."""
-        path = settings.store_path
-        if not path.is_file():
-            raise refusal("the instance has no store", str(path), f"make it: sipas --instance {settings.instance} init")
-        connection = _connect(path, "rw" if write else "ro")
-        try:
-            database = _recognised(connection, path)
-        except sqlite3.DatabaseError as error:
-            connection.close()
-            raise refusal(
-                f"the store is damaged: {error}", str(path), "keep the file, and restore the newest backup"
-            ) from None
-        except BaseException:
-            connection.close()
-            raise
+        path = _existing(settings)
+        with contextlib.ExitStack() as undo:
+            with _damage_named(path):
+                connection = _connect(path, "rw" if write else "ro")
+                undo.callback(connection.close)
+                _prepare(connection, write=write)
+                database = _ours(connection, path)
+                _refuse_other_versions(database, path)
+            undo.pop_all()
         return cls(settings, database, write=write)
 
     @classmethod
     def migrate(cls, settings: Settings) -> tuple[str, ...]:
         """Bring an older store up to date; returns the steps applied."""
-        with write_lock(settings.write_lock):
-            connection = _connect(settings.store_path, "rw")
-            with contextlib.closing(connection):
-                database = migrations.database_on(connection)
-                steps = migrations.pending(database)
-                migrations.apply(database)
+        path = _existing(settings)
+        locked, connected = write_lock(settings.write_lock), contextlib.closing(_connect(path, "rw"))
+        with _damage_named(path), locked, connected as connection:
+            database = _ours(connection, path)
+            steps = migrations.pending(database)
+            migrations.apply(database)
         return steps
 
     def close(self) -> None:
@@ -214,24 +210,43 @@ class Connection:
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=30)
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=30)
+
+
+def _prepare(connection: sqlite3.Connection, *, write: bool) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")
-    if mode == "ro":
+    if not write:
         connection.execute("PRAGMA query_only = ON")
-    return connection
 
 
-def _recognised(connection: sqlite3.Connection, path: Path) -> "Database":
+def _existing(settings: Settings) -> Path:
+    path = settings.store_path
+    if not path.is_file():
+        raise refusal("the instance has no store", str(path), f"make it: sipas --instance {settings.instance} init")
+    return path
+
+
+@contextlib.contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        what = f"the store is damaged: {error}"
+        raise refusal(what, str(path), "keep the file, and restore the newest backup") from None
+
+
+def _ours(connection: sqlite3.Connection, path: Path) -> "Database":
     if connection.execute("PRAGMA application_id").fetchone()[0] != migrations.APPLICATION_ID:
         raise refusal("this SQLite file is not a SIPAS store", str(path), "name the folder of an instance")
-    database = migrations.database_on(connection)
+    return migrations.database_on(connection)
+
+
+def _refuse_other_versions(database: "Database", path: Path) -> None:
     known = [name for name, _ in migrations.MIGRATIONS]
     done = migrations.applied(database)
     if newer := [name for name in done if name not in known]:
-        raise refusal(
-            f"the store was made by a newer version (step {newer[-1]!r})", str(path), "update sipas, then try again"
-        )
+        what = f"the store was made by a newer version (step {newer[-1]!r})"
+        raise refusal(what, str(path), "update sipas, then try again")
     if len(done) < len(known):
         raise refusal("the store is of an older version", str(path), "back it up, then run: sipas migrate")
-    return database
