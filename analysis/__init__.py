@@ -1,6 +1,6 @@
 """Weights and estimates: knows neither Flask nor SQLite nor anything of survey_app.
 
-The door: SurveyDesign, mean, total, ratio, proportion, composite, post_stratify, rake, index, IndexSpec, kish,
+The door: SurveyDesign, mean, total, ratio, proportion, composite, post_stratify, rake, index, answer_shares, IndexSpec, kish,
 Estimates, Estimate, AnalysisError. Importing it loads numpy and nothing heavier.
 """
 
@@ -10,7 +10,7 @@ from analysis.diagnostics import Kish, kish
 from analysis.errors import AnalysisError
 from analysis.estimates import Estimate, Estimates
 from analysis.estimators import composite, mean, proportion, ratio, total
-from analysis.index import IndexSpec, index
+from analysis.index import IndexSpec, answer_shares, index
 
 __all__ = [
     "AnalysisError",
@@ -19,6 +19,7 @@ __all__ = [
     "IndexSpec",
     "Kish",
     "SurveyDesign",
+    "answer_shares",
     "composite",
     "index",
     "kish",

@@ -15,6 +15,7 @@ from analysis.design import CalibrationStep, SurveyDesign
 from analysis.errors import AnalysisError, Problem
 from analysis.estimators import read_domains
 from analysis.labels import Codes, IntArray, compact, encode
+from analysis.normal import NormalEquations
 
 FloatArray = NDArray[np.float64]
 
@@ -207,29 +208,7 @@ def _adjust(
     columns = np.column_stack([code + offset for code, offset in zip(codes, offsets, strict=True)]).ravel()
     start = np.arange(0, cells * len(codes) + 1, len(codes))
     indicators = csr_array((np.ones(len(columns)), columns, start), shape=(cells, sum(sizes)))
-    before = np.bincount(cell, weights=design.weight, minlength=cells)
-    if len(codes) == 1:
-        inverse = np.asarray(1 / np.bincount(codes[0], weights=before), dtype=np.float64)
-    else:
-        gram = (indicators.T @ indicators.multiply(before[:, None]).tocsr()).toarray()
-        inverse = _generalised_inverse(np.asarray(gram), [int(offset) for offset in offsets[1:]])
+    before = np.bincount(cell, weights=design.weight, minlength=cells).astype(np.float64)
+    normal = NormalEquations.of_margins(codes, before)
     after = design.weight * factor[cell]
-    return design.adjusted(CalibrationStep(method, cell, indicators, inverse, design.weight, after))
-
-
-def _generalised_inverse(gram: FloatArray, redundant: list[int]) -> FloatArray:
-    """Inverse of X'WX without one column of each further margin, which the others imply; zeros in their place."""
-    keep = np.setdiff1d(np.arange(len(gram)), redundant)
-    scale = 1 / np.sqrt(np.diag(gram))
-    scaled = gram * scale * scale[:, None]
-    reduced = scaled[np.ix_(keep, keep)]
-    inverse = np.zeros_like(gram)
-    try:
-        smallest = np.diag(np.linalg.cholesky(reduced)).min() ** 2
-    except np.linalg.LinAlgError:
-        smallest = 0.0
-    if smallest > 1e-9:
-        inverse[np.ix_(keep, keep)] = np.linalg.inv(reduced)
-    else:  # margins that fall apart into separate groups of classes
-        inverse = np.asarray(np.linalg.pinv(scaled, rcond=1e-11, hermitian=True), dtype=np.float64)
-    return np.asarray(inverse * scale * scale[:, None])
+    return design.adjusted(CalibrationStep(method, cell, indicators, normal, design.weight, after))

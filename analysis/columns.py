@@ -25,7 +25,7 @@ class Columns:
 
     def read(self, rows: IntArray) -> tuple[FloatArray, BoolArray]:
         """Numbers, 0 where missing, shape (m, k); and which are valid, shape (m, k), or (m, 1) when all are."""
-        block = self.values[rows]
+        block = self.values.take(rows, axis=0)
         if self.complete:
             return block.astype(np.float64), np.ones((len(rows), 1), dtype=bool)
         valid = ~np.isnan(block) if block.dtype.kind == "f" else np.ones(block.shape, dtype=bool)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from analysis.errors import AnalysisError, Problem
 from analysis.labels import IntArray, Labels, compact
+from analysis.normal import NormalEquations
 from analysis.stages import Stages, build_stages
 
 if TYPE_CHECKING:
@@ -32,14 +33,14 @@ class CalibrationStep:
     method : "post-stratification" or "raking"
     cell : ndarray, shape (n,), the cell of each row; the factor on the weight is the same within a cell
     indicators : csr_array, shape (cells, columns), what a row of the cell adds to each calibrated total
-    inverse : ndarray, shape (columns,) or (columns, columns), generalised inverse of X' W₀ X, W₀ the weights before
+    normal : NormalEquations, X' W₀ X of the regression on the indicators, W₀ the weights before
     before, after : ndarray, shape (n,), the weights
     """
 
     method: str
     cell: IntArray
     indicators: "csr_array[Any, tuple[int, int]]"
-    inverse: FloatArray
+    normal: NormalEquations
     before: FloatArray
     after: FloatArray
 
@@ -49,10 +50,6 @@ class CalibrationStep:
         factor = np.ones(self.indicators.shape[0])
         factor[self.cell] = self.after / self.before
         return factor
-
-    def solve(self, right: FloatArray) -> FloatArray:
-        """Regression coefficients (columns, m) of m variables from X' W₀ y, shape (columns, m)."""
-        return self.inverse[:, None] * right if self.inverse.ndim == 1 else self.inverse @ right
 
 
 @dataclass(frozen=True, eq=False)

@@ -51,7 +51,8 @@ class Estimates:
     population : ndarray, sum of the weights of these rows
     level : confidence level
     interval : tuple of str, the method of each variable's interval
-    flags : ndarray of tuples: "se_zero" (the interval rests on n_eff_kish), "low_df" (df < 8), "no_df" (df < 1)
+    flags : ndarray of tuples: "se_zero" (all answers alike: a share's interval rests on n_eff_kish), "low_df" (df < 8),
+        "no_df" (df < 1)
     """
 
     domains: tuple[Hashable, ...]

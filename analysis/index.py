@@ -1,10 +1,10 @@
 """The SIPAS satisfaction index: item methods, roll-ups, and its variance linearised as a whole.
 
-Public: IndexSpec, index. The value is on 0–100 (mean5: 20–100) whatever the method.
+Public: IndexSpec, index, answer_shares. The value is on 0–100 (mean5: 20–100) whatever the method.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -14,7 +14,7 @@ from analysis import intervals
 from analysis.design import SurveyDesign
 from analysis.errors import AnalysisError, Problem
 from analysis.estimates import Estimates
-from analysis.estimators import read_domains
+from analysis.estimators import ratio, read_domains
 from analysis.labels import IntArray
 from analysis.linear import DegreesOfFreedom, Linearised, check_options, finish, linearise
 from analysis.moments import Block
@@ -85,7 +85,7 @@ class _IndexMeasure:
         return int(self.codes.shape[1])
 
     def block(self, rows: IntArray) -> Block:
-        codes = self.codes[rows]
+        codes = self.codes.take(rows, axis=0)
         return Block(self.score[codes], codes > 0)
 
 
@@ -129,7 +129,7 @@ def index(
     check_options(level, df)
     _check_choices(item_method, roll_up, interval, spec)
     codes = _read_answers(answers, spec.items, design.n)
-    pool, combine = _weights(spec, roll_up)
+    pool, combine = _matrices(spec, roll_up)
     measure = _IndexMeasure(codes, np.array((0.0, *_SCORES[item_method])), pool, combine)
     domains = read_domains(by, design.n)
     result = linearise(design, measure, domains)
@@ -144,6 +144,22 @@ def index(
         return _interval(result, degrees, level, bottom, len(names) - shares)
 
     return finish(result, domains.labels, names, level, df, methods, rule)
+
+
+def answer_shares(design: SurveyDesign, answers: Mapping[str, Any], spec: IndexSpec, by: Any = None) -> Estimates:
+    """Each factor's share of all valid answers, by domain: what routing makes of the mix of items behind "pooled".
+
+    Parameters as for `index`. Returns Estimates with the variables "factor:CODE" …, values 0 to 1, each the ratio
+    Σ_items of the factor Σ w v / Σ_items Σ w v.
+    """
+    valid = _read_answers(answers, spec.items, design.n) > 0
+    position = {item: i for i, item in enumerate(spec.items)}
+    of_factor = {
+        f"factor:{code}": valid[:, [position[item] for item in items]].sum(axis=1)
+        for code, (_, items) in spec.factors.items()
+    }
+    shares = ratio(design, of_factor, valid.sum(axis=1), by=by)
+    return replace(shares, variables=tuple(of_factor))
 
 
 def _interval(result: Linearised, df: FloatArray, level: float, bottom: float, logits: int) -> intervals.Interval:
@@ -161,7 +177,7 @@ def _interval(result: Linearised, df: FloatArray, level: float, bottom: float, l
     return bottom + width * low, bottom + width * high
 
 
-def _weights(spec: IndexSpec, roll_up: RollUp) -> tuple[FloatArray | None, FloatArray | None]:
+def _matrices(spec: IndexSpec, roll_up: RollUp) -> tuple[FloatArray | None, FloatArray | None]:
     """`pool` (items, ratios) and `combine` (ratios, variables) of the roll-up; variables: index, factors, items."""
     position = {item: i for i, item in enumerate(spec.items)}
     k = len(position)

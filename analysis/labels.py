@@ -1,4 +1,4 @@
-"""Labels of rows (domains, strata, PSUs, cells) as small integer codes. Public: Codes, encode, cross, compact."""
+"""Labels of rows (domains, strata, PSUs, cells) as small integer codes. Public: Codes, encode, cross, compact, sort."""
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
@@ -76,6 +76,17 @@ def compact(key: IntArray) -> tuple[IntArray, IntArray]:
         return present.astype(np.int64), position[key]
     values, inverse = np.unique(key, return_inverse=True)
     return values, inverse.astype(np.int64)
+
+
+def sort(code: IntArray, count: int) -> IntArray:
+    """Stable order of codes below `count`, by 16-bit digits, which numpy sorts in linear time."""
+    order = np.argsort((code & 0xFFFF).astype(np.uint16), kind="stable")
+    shift = 16
+    while count >> shift:
+        digit = (code[order] >> shift & 0xFFFF).astype(np.uint16)
+        order = order[np.argsort(digit, kind="stable")]
+        shift += 16
+    return order
 
 
 def _encode_integers(array: NDArray[Any]) -> Codes:

@@ -17,7 +17,7 @@ from analysis.errors import AnalysisError, Problem
 from analysis.estimates import Estimates
 from analysis.intervals import Interval, t
 from analysis.labels import Codes
-from analysis.moments import Measure, Moments, boundaries, spread, squared_weights, sum_by_group
+from analysis.moments import Measure, Moments, boundaries, mix, spread, squared_weights, sum_by_group
 from analysis.variance import Scores
 
 FloatArray = NDArray[np.float64]
@@ -77,7 +77,7 @@ def linearise(design: SurveyDesign, measure: Measure, by: Codes, total: bool = F
         value = ratio
         score = (moments.top - np.nan_to_num(ratio)[moments.domain] * moments.bottom) * factor[moments.domain]
     if measure.combine is not None:
-        value, score = _mixed(ratio, measure.combine), score @ measure.combine
+        value, score = _mixed(ratio, measure.combine), mix(score, measure.combine)
     n, population = (np.broadcast_to(a, value.shape) for a in (n, population))
     scores = Scores(moments, score)
     with np.errstate(invalid="ignore"):
@@ -149,8 +149,9 @@ def check_options(level: float, df: str) -> None:
 
 
 def _flags(se: FloatArray, df: FloatArray) -> NDArray[np.object_]:
-    words = (("se_zero", se == 0), ("low_df", df < 8), ("no_df", df < 1))
     flags = np.empty(se.shape, dtype=object)
-    for place in np.ndindex(se.shape):
-        flags[place] = tuple(word for word, where in words if where[place])
+    flags.fill(())
+    for word, where in (("se_zero", se == 0), ("low_df", df < 8), ("no_df", df < 1)):
+        for place in zip(*np.nonzero(where), strict=True):
+            flags[place] += (word,)
     return flags

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.design import SurveyDesign
-from analysis.labels import Codes, IntArray, compact
+from analysis.labels import Codes, IntArray, compact, sort
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -66,6 +66,8 @@ class Moments:
     top, bottom : ndarray, shape (groups, r): Σ w·numerator, Σ w·denominator
     population : ndarray, shape (groups, v or 1): Σ w over rows with a valid answer to the variable
     answered : ndarray, shape (groups, v or 1): how many such rows
+    squares : ndarray, shape (groups, k): Σ w (y − shift)², for plain means; `shift`, shape (k,), is near their mean, so
+        that little cancels when they are centred
     """
 
     design: SurveyDesign
@@ -79,6 +81,8 @@ class Moments:
     bottom: FloatArray
     population: FloatArray
     answered: FloatArray
+    squares: FloatArray | None = None
+    shift: FloatArray | None = None
 
     def by_domain(self, values: FloatArray) -> FloatArray:
         """Sum values of groups, shape (groups, m), to domains, shape (domains, m)."""
@@ -122,6 +126,8 @@ def sum_by_group(design: SurveyDesign, measure: Measure, by: Codes) -> Moments:
     groups, k = len(domain), measure.columns
     top, bottom = np.zeros((groups, k)), np.zeros((groups, k))
     population, answered = np.zeros((groups, 1)), np.zeros((groups, 1))
+    squares: FloatArray | None = None
+    shift: FloatArray | None = None
     for rows, first, last, bounds in _chunks(order, start, 3 * k):
         block = measure.block(rows)
         present = _present(block.valid, measure)
@@ -129,23 +135,33 @@ def sum_by_group(design: SurveyDesign, measure: Measure, by: Codes) -> Moments:
             population, answered = (np.repeat(a, present.shape[1], axis=1) for a in (population, answered))
         weigh = indicator(bounds, design.weight[rows])
         counted = present.astype(np.float64)
-        same = block.bottom is None and measure.pool is None and measure.combine is None
+        plain = block.bottom is None and measure.pool is None and measure.combine is None
         here = weigh @ counted
         top[first:last] += weigh @ block.top
-        bottom[first:last] += here if same else weigh @ _bottom(block)
+        bottom[first:last] += here if plain else weigh @ _bottom(block)
+        if plain:
+            if shift is None or squares is None:
+                shift, squares = block.top.sum(axis=0) / np.maximum(counted.sum(axis=0), 1), np.zeros((groups, k))
+            deviation = block.top - shift
+            np.square(deviation, out=deviation)
+            squares[first:last] += weigh @ (deviation if counted.shape[1] < k else deviation * counted)
         population[first:last] += here
         answered[first:last] += indicator(bounds, np.ones(len(rows))) @ counted
     if measure.pool is not None:
-        top, bottom = top @ measure.pool, bottom @ measure.pool
-    return Moments(design, len(by.labels), order, start, domain, unit, cells, top, bottom, population, answered)
+        top, bottom = mix(top, measure.pool), mix(bottom, measure.pool)
+    return Moments(
+        design, len(by.labels), order, start, domain, unit, cells, top, bottom, population, answered, squares, shift
+    )
 
 
 def spread(moments: Moments, measure: Measure, value: FloatArray, size: FloatArray) -> FloatArray:
     """Weighted sum of squared scores of the respondents, Σ w u², by domain and variable: a second reading.
 
-    u = Σ_r combine_r (top_r − value_r · bottom_r) / size_r, formed row by row, so nothing cancels.
-    `value` and `size` have shape (domains, r).
+    u = Σ_r combine_r (top_r − value_r · bottom_r) / size_r, formed row by row; for plain means from the squares summed
+    before. `value` and `size` have shape (domains, r).
     """
+    if moments.squares is not None:
+        return np.asarray(_centred_squares(moments) / np.where(size != 0, size, 1.0) ** 2)
     design = moments.design
     variables = measure.combine.shape[1] if measure.combine is not None else value.shape[1]
     groups = np.zeros((len(moments.domain), variables))
@@ -156,14 +172,34 @@ def spread(moments: Moments, measure: Measure, value: FloatArray, size: FloatArr
         block = measure.block(rows)
         high, low = block.top, _bottom(block)
         if measure.pool is not None:
-            high, low = high @ measure.pool, low @ measure.pool
+            high, low = mix(high, measure.pool), mix(low, measure.pool)
         domain = np.repeat(moments.domain[first:last], np.diff(bounds))
         score = (high - known[domain] * low) * factor[domain]
         if measure.combine is not None:
-            score = score @ measure.combine
+            score = mix(score, measure.combine)
         np.square(score, out=score)
         groups[first:last] += indicator(bounds, design.weight[rows]) @ score
     return moments.by_domain(groups)
+
+
+def _centred_squares(moments: Moments) -> FloatArray:
+    """Σ w (y − ȳ)² by domain; 0 where all that is left of the sums is rounding."""
+    assert moments.squares is not None and moments.shift is not None
+    squares, top, bottom = (moments.by_domain(a) for a in (moments.squares, moments.top, moments.bottom))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        centred = squares - np.nan_to_num((top - moments.shift * bottom) ** 2 / bottom)
+    return np.where(centred > 1e-12 * squares, centred, 0.0)
+
+
+def mix(values: FloatArray, matrix: FloatArray) -> FloatArray:
+    """`values @ matrix` in pieces so small that BLAS does not start threads, which cost more than they bring here."""
+    size = max((1 << 18) // max(matrix.size, 1), 1)
+    if len(values) <= size:
+        return np.asarray(values @ matrix)
+    result = np.empty((len(values), matrix.shape[1]))
+    for a in range(0, len(values), size):
+        np.matmul(values[a : a + size], matrix, out=result[a : a + size])
+    return result
 
 
 def squared_weights(moments: Moments, measure: Measure) -> FloatArray:
@@ -189,7 +225,7 @@ def _present(valid: BoolArray, measure: Measure) -> BoolArray:
     member = np.eye(measure.columns) if measure.pool is None else measure.pool
     if measure.combine is not None:
         member = member @ (measure.combine != 0)
-    return valid.astype(np.float32) @ member.astype(np.float32) > 0
+    return mix(valid.astype(np.float64), member) > 0
 
 
 def _groups(design: SurveyDesign, by: Codes) -> tuple[IntArray, IntArray, IntArray, IntArray, tuple[IntArray, ...]]:
@@ -198,11 +234,11 @@ def _groups(design: SurveyDesign, by: Codes) -> tuple[IntArray, IntArray, IntArr
     key = by.code * len(unit) + atom
     if inside.all():
         kept, group = compact(key)
-        order = np.argsort(group, kind="stable")
+        order = sort(group, len(kept))
     else:
         chosen = np.flatnonzero(inside)
         kept, group = compact(key[chosen])
-        order = chosen[np.argsort(group, kind="stable")]
+        order = chosen[sort(group, len(kept))]
     start = np.concatenate([[0], np.cumsum(np.bincount(group, minlength=len(kept)))]).astype(np.int64)
     here = kept % len(unit)
     return order, start, kept // len(unit), unit[here], tuple(cell[here] for cell in cells)

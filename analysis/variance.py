@@ -46,7 +46,7 @@ class Scores:
             start = moments.pair_start
             pairs = moments.by_pair(self.total)
             return _variance(self.design, moments.domain[start], moments.unit[start], pairs, moments.domains)
-        units, columns = self.design.stages.units, sum(len(step.inverse) for step in self.design.steps)
+        units, columns = self.design.stages.units, sum(step.normal.columns for step in self.design.steps)
         size = max(1, _BLOCK // ((units + columns) * width))
         unit = np.arange(units, dtype=np.int64)
         result = np.zeros((moments.domains, width))
@@ -104,7 +104,7 @@ class Scores:
             right = _regress(moments, number, self.total, first, last, slice(a, b))
             for earlier, known in enumerate(coefficients):
                 right -= self.design.crossed(number, earlier) @ known
-            coefficients.append(step.solve(right))
+            coefficients.append(step.normal.solve(right))
             z -= self.design.unit_totals(number) @ coefficients[-1]
         return z
 

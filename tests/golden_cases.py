@@ -60,8 +60,10 @@ class Difference:
 
     @property
     def relative(self) -> float:
-        if np.isnan(self.theirs) or np.isnan(self.ours):
-            return 0.0 if np.isnan(self.theirs) and np.isnan(self.ours) else np.inf
+        if self.ours == self.theirs or (np.isnan(self.ours) and np.isnan(self.theirs)):
+            return 0.0
+        if not (np.isfinite(self.ours) and np.isfinite(self.theirs)):
+            return np.inf
         return abs(self.ours - self.theirs) / self.scale
 
 
