@@ -4,7 +4,6 @@
 """
 
 import hashlib
-import hmac
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache
@@ -35,13 +34,10 @@ def create_app(
     development_http: bool = False,
 ) -> Flask:
     """The WSGI application of one instance; the writer is the caller's to close, after the last request."""
-    app = Flask(__name__)
+    app = Flask(__name__)  # without a secret key: nobody has a session here
     app.config.update(
-        SECRET_KEY=hmac.digest(settings.key, b"flask session", "sha256").hex(),
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         MAX_FORM_PARTS=MAX_FORM_PARTS,
-        SESSION_COOKIE_SAMESITE="Strict",
-        SESSION_COOKIE_SECURE=not development_http,
     )
     app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]

@@ -54,11 +54,9 @@ def current_device() -> Device | None:
 
 def bearer_device() -> Device:
     """The device of an API request, or the problem 401 that says what is wrong with its token."""
-    if _bearer_token() is None:
-        raise WebProblem("no-token")
     device = current_device()
     if device is None:
-        raise WebProblem("unknown-token")
+        raise WebProblem("unknown-token" if _bearer_token() else "no-token")
     return device
 
 
