@@ -3,15 +3,17 @@
 Public: left_out, quality_json.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from analysis.counter import VISITS, Targets
 from analysis.extract import Extract
-from analysis.wave_result import SENTENCE, SIMULATED, Exclusion, LeftOut, WaveResult
+from analysis.wave_result import SENTENCE, SIMULATED, Exclusion, LeftOut, Visit, WaveResult
 
 if TYPE_CHECKING:
-    from analysis.weights import Weighting
+    import numpy as np
+    from numpy.typing import NDArray
 
 REASONS: Mapping[str, Mapping[str, str]] = {
     "broken_off": {"vi": "Bỏ dở giữa chừng", "en": "Broken off before the end"},
@@ -39,14 +41,17 @@ TABLES: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def left_out(extract: Extract, chosen: Targets, weighting: "Weighting") -> LeftOut:
-    """Responses in each table and left out of all, each counted once; the sum is every response of the extract."""
+def left_out(chosen: Targets, rows: "Mapping[Visit, NDArray[np.bool_]]") -> LeftOut:
+    """Responses in each table and left out of all, each counted once; the sum is every response of the extract.
+
+    rows : the rows each table is made of; those chosen for it and not among them have no dossiers to stand for
+    """
+    kept: dict[str, int] = {name: int(rows[name].sum()) for name in VISITS}
     reasons = dict(chosen.left_out)
-    if unregistered := sum(weighting.unregistered.values()):
+    if unregistered := sum(int(chosen.masks[name].sum()) for name in VISITS) - sum(kept.values()):
         reasons["not_in_register"] = unregistered
-    kept: dict[str, int] = {name: int(chosen.masks[name].sum()) for name in VISITS}
-    kept["received"] -= unregistered
-    return LeftOut(extract.n, kept, tuple(Exclusion(name, count, REASONS[name]) for name, count in reasons.items()))
+    found = tuple(Exclusion(name, count, REASONS[name]) for name, count in reasons.items())
+    return LeftOut(sum(kept.values()) + sum(reasons.values()), kept, found)
 
 
 def quality_json(result: WaveResult) -> dict[str, Any]:
@@ -68,7 +73,4 @@ def quality_json(result: WaveResult) -> dict[str, Any]:
 
 
 def _counts(extract: Extract, column: str) -> dict[str, int]:
-    import numpy as np
-
-    names, counts = np.unique(extract.column(column).astype(str), return_counts=True)
-    return dict(zip(names.tolist(), counts.tolist(), strict=True))
+    return dict(sorted(Counter(map(str, extract.column(column))).items()))

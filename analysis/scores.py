@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from analysis import intervals
-from analysis.counter import Targets, counter_design, targets
+from analysis.counter import CounterDesign, Targets, counter_design, targets
 from analysis.design import SurveyDesign
 from analysis.errors import AnalysisError, Problem
 from analysis.extract import Extract
 from analysis.publication import Cell, publish
 from analysis.quality import left_out
-from analysis.register import Register
+from analysis.register import Register, register_of
 from analysis.table import ALL, Answers, Table, table_cells
 from analysis.verdicts import MEASURES, Candidate, IntervalAt, verdicts
 from analysis.wave_result import (
@@ -61,21 +61,21 @@ def score_wave(
     main = _weighted(extract, weighting)
     cells = table_cells(main, rules)
     judged = _verdicts(cells, rules)
-    plain = replace(main, design=_unweighted(weighting), weighting="none")
-    by_week = replace(main, design=weigh("received", unit="week").design)
+    plain = replace(main, design=_unweighted(weighting.counter), weighting="none")
+    by_week = replace(main, design=_usable(weigh("received", unit="week").design))
     by_visits = replace(
-        main, design=weigh("received", base=_visits(extract)).design, weighting=f"{rules.method}/visits"
+        main, design=_usable(weigh("received", base=_visits(extract)).design), weighting=f"{rules.method}/visits"
     )
-    filed = _second(extract, chosen, weigh)
+    filed, asked = _filed(extract, chosen, weigh, register), _asked(extract, chosen)
     shown = publish(cells)
     return WaveResult(
         extract=extract,
         rules=rules,
         weighting=weighting,
-        left_out=left_out(extract, chosen, weighting),
+        left_out=left_out(chosen, {"received": main.rows, "filed": filed.rows, "asked": asked.rows}),
         scores=tuple(_with_verdict(row, judged) for row in shown),
         filed=publish(table_cells(filed, rules)),
-        asked=publish(table_cells(_asked(extract, chosen), rules)),
+        asked=publish(table_cells(asked, rules)),
         unweighted=publish(table_cells(plain, rules, MEASURES)),
         sensitivity=publish(table_cells(by_visits, rules, MEASURES)),
         factor_mean=publish(table_cells(main, replace(rules, roll_up="factor_mean"), ("index",))),
@@ -111,7 +111,7 @@ def _weighted(extract: Extract, weighting: Weighting) -> Table:
     return Table(
         extract,
         weighting.rows,
-        weighting.design if _has_variance(weighting.design) else None,
+        _usable(weighting.design),
         weighting.method,
         weighting.dossiers,
         weighting.unrepresented,
@@ -119,22 +119,20 @@ def _weighted(extract: Extract, weighting: Weighting) -> Table:
     )
 
 
-def _has_variance(design: SurveyDesign) -> bool:
+def _usable(design: SurveyDesign) -> SurveyDesign | None:
     """Lone PSUs were joined with neighbours; only a table that is one PSU as a whole is left without variance."""
-    return design.df >= 1
+    return design if design.df >= 1 else None
 
 
-def _unweighted(weighting: Weighting) -> SurveyDesign | None:
-    counter = weighting.counter
-    design = SurveyDesign(np.ones(len(counter.psu)), stratum=counter.stratum, psu=counter.psu)
-    return design if _has_variance(design) else None
+def _unweighted(counter: CounterDesign) -> SurveyDesign | None:
+    return _usable(SurveyDesign(np.ones(len(counter.psu)), stratum=counter.stratum, psu=counter.psu))
 
 
-def _second(extract: Extract, chosen: Targets, weigh: "partial[Weighting]") -> Table:
-    """Those who filed, weighted to dossiers received; an empty table where there are none."""
-    if chosen.masks["filed"].any():
-        return _weighted(extract, weigh("filed"))
-    return Table(extract, chosen.masks["filed"], None, "none")
+def _filed(extract: Extract, chosen: Targets, weigh: "partial[Weighting]", register: Register | None) -> Table:
+    """Those who filed, weighted to dossiers received; an empty table where the register counts none of them."""
+    known = (register or register_of(extract)).dossiers("filed").by_field()
+    rows = chosen.masks["filed"] & np.isin(extract.column("field").astype(str), list(known))
+    return _weighted(extract, weigh("filed")) if rows.any() else Table(extract, rows, None, "none")
 
 
 def _asked(extract: Extract, chosen: Targets) -> Table:
@@ -142,9 +140,7 @@ def _asked(extract: Extract, chosen: Targets) -> Table:
     rows = chosen.masks["asked"]
     design = None
     if rows.any():
-        counter = counter_design(extract, rows)
-        plain = SurveyDesign(np.ones(int(rows.sum())), stratum=counter.stratum, psu=counter.psu)
-        design = plain if _has_variance(plain) else None
+        design = _unweighted(counter_design(extract, rows))
     return Table(extract, rows, design, "none")
 
 

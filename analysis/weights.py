@@ -128,7 +128,7 @@ def weight_to_register(
     cells = [(str(c), str(f)) for c, f in zip(extract.column("centre")[rows], fields[rows], strict=True)]
     tally = {cell: count for cell, count in dossiers.cells.items() if cell[1] in answered}
     joinings, margins = _margins(extract, cells, tally, method, minimum)
-    design = post_stratify(plain, *margins["cell"]) if method == "cells" else rake(plain, margins)
+    design = post_stratify(plain, *margins["cell"]) if method == "cells" else _raked(plain, margins, minimum)
     options = {"population": population, "minimum": minimum, "unit": unit, "months": list(extract.codebook.wave.months)}
     return Weighting(
         population=population,
@@ -145,6 +145,14 @@ def weight_to_register(
         diagnostics=_diagnostics(design.weight, margins, tally, set(cells)),
         provenance=_provenance(extract, source, method, options | {"online_included": dossiers.online_included}),
     )
+
+
+def _raked(plain: SurveyDesign, margins: Mapping[str, Margin], minimum: int) -> SurveyDesign:
+    try:
+        return rake(plain, margins)
+    except AnalysisError as error:
+        remedy = f"try --cells, which needs no two margins to agree, or a --minimum above {minimum}"
+        raise AnalysisError([Problem(problem.what, problem.where, remedy) for problem in error.problems]) from error
 
 
 def _tally(labels: Iterable[Any]) -> dict[Any, int]:

@@ -135,6 +135,19 @@ def test_no_response_to_weight_is_an_error(tmp_path: Path) -> None:
         weight_to_register(extract)
 
 
+def test_margins_that_cannot_both_be_met_name_a_way_out(tmp_path: Path) -> None:
+    """Each centre's answers are of one field, while its dossiers are mostly of the other."""
+    both = (("C01", "dat-dai"), ("C02", "y-te"))
+    rows = [response(centre=c, field=f, local_day=day(d)) for c, f in both for d in range(3) for _ in range(10)]
+    register = [register_row("C01", "dat-dai", 10), register_row("C01", "y-te", 100)]
+    register += [register_row("C02", "dat-dai", 10), register_row("C02", "y-te", 10)]
+    extract = make(tmp_path, rows, register)
+    with pytest.raises(AnalysisError, match="--cells"):
+        weight_to_register(extract)
+    weighting = weight_to_register(extract, "cells")
+    assert sums(extract, weighting, "field") == pytest.approx({"dat-dai": 20, "y-te": 110})
+
+
 # ---- joining
 
 
