@@ -106,10 +106,10 @@ def _card(item: Item, field: Field, language: str, answers: Answers, error: str,
 def _choices(item: Item, field: Field, language: str) -> Iterator[Choice]:
     if item.kind in ("text", "number"):
         return
-    for value, label, checked, _ in field.iter_choices():
-        quiet = str(value).startswith("-")
-        face = int(value) if item.kind == "likert" and len(item.options) == 5 and not quiet else None
-        yield Choice(str(value), str(label), bool(checked), quiet, face)
+    for choice in field.iter_choices():
+        quiet = choice.value.startswith("-")
+        face = int(choice.value) if item.kind == "likert" and len(item.options) == 5 and not quiet else None
+        yield Choice(choice.value, choice.label, choice.selected, quiet, face)
 
 
 def _layout(item: Item, field: Field) -> Literal["row", "list", "columns", "write"]:
@@ -117,7 +117,7 @@ def _layout(item: Item, field: Field) -> Literal["row", "list", "columns", "writ
         return "write"
     if in_one_row(item):
         return "row"
-    options = sum(not str(choice[0]).startswith("-") for choice in field.iter_choices())
+    options = sum(not choice.value.startswith("-") for choice in field.iter_choices())
     return "columns" if options >= TWO_COLUMNS_FROM else "list"
 
 

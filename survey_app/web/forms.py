@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
-from wtforms import Field, IntegerField, RadioField, SelectMultipleField, TextAreaField
+from wtforms import Field, IntegerField, RadioField, SelectChoice, SelectMultipleField, TextAreaField
 from wtforms.form import BaseForm
 
 from survey_app.model import ServiceField
@@ -18,19 +18,18 @@ from survey_app.response import MAX_NUMBER, MAX_TEXT, Answer, tidy_text
 from survey_app.web.messages import say
 
 PREFIX = "a-"
-Choices = list[tuple[int | str, str]]
 
 
-def _choices(item: Item, language: str, fields: Sequence[ServiceField]) -> Choices:
+def _choices(item: Item, language: str, fields: Sequence[ServiceField]) -> list[SelectChoice]:
     """The options in the official order, then the ways not to choose one of them."""
     if item.options_from:
-        found: Choices = [(field.code, field.label[language]) for field in fields]
+        found = [SelectChoice(field.code, field.label[language]) for field in fields]
     else:
-        found = [(option.code, option.text[language]) for option in item.options]
+        found = [SelectChoice(str(option.code), option.text[language]) for option in item.options]
     if item.not_applicable:
-        found.append((NOT_APPLICABLE, say(language, "not_applicable")))
+        found.append(SelectChoice(str(NOT_APPLICABLE), say(language, "not_applicable")))
     if item.decline:
-        found.append((DECLINED, say(language, "decline")))
+        found.append(SelectChoice(str(DECLINED), say(language, "decline")))
     return found
 
 
@@ -46,8 +45,7 @@ def _one(item: Item, language: str, fields: Sequence[ServiceField]) -> Any:
     choices = _choices(item, language, fields)
     if not item.options_from:
         return RadioField(choices=choices, coerce=_code, validate_choice=False)
-    choices = [(str(code), label) for code, label in choices]
-    offered = {code for code, _ in choices}
+    offered = {choice.value for choice in choices}
 
     def known(code: str) -> str:
         if code not in offered:
@@ -95,8 +93,13 @@ def answer_form(
 ) -> BaseForm:
     """Each item as a field named by its code, filled with what was sent, or with answers known already."""
     form = BaseForm({item.code: BUILDERS[item.kind](item, language, fields) for item in items}, prefix=PREFIX)
-    form.process(sent, data=answers or {})
+    form.process(sent, data={item.code: _as_data(item, (answers or {}).get(item.code)) for item in items})
     return form
+
+
+def _as_data(item: Item, answer: Answer | None) -> object:
+    """An answer as its field takes it: of a question with several answers always a list."""
+    return (answer,) if item.kind == "choices" and isinstance(answer, int) else answer
 
 
 def read_answers(questionnaire: Questionnaire, form: BaseForm) -> dict[str, Answer]:
