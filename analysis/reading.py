@@ -14,7 +14,8 @@ from analysis.wave_result import Score, VerdictDetail, WaveResult
 from analysis.words import Words
 
 HIDDEN = ("unreliable", "confidential", "complementary")
-#: How a note of scores.csv begins -> the sentence that says it; what follows a comparison is its limit.
+#: How a note of scores.csv begins -> the sentence that says it; what follows a comparison is its limit. The other
+#: tokens (simulated, weights=, interval=, answered=, …) repeat what the report says in its own places.
 TOKENS = (
     ("n=0", "no_answers"),
     ("n<", "few"),
@@ -124,15 +125,14 @@ class Reading:
         return self.words(key if self.words.has(key) else "reason.unknown")
 
     def notes(self, row: Score | None) -> list[str]:
-        """The notes of a row as sentences; a note this report has no words for is shown as it stands."""
-        tokens = [token for token in (row.note if row else "").split("; ") if token]
-        return [self._note(token) for token in tokens]
-
-    def _note(self, token: str) -> str:
-        for beginning, name in TOKENS:
-            if token.startswith(beginning):
-                return self.words(f"token.{name}", limit=token.removeprefix(beginning))
-        return token
+        """What the notes of a row say of its quality, as sentences."""
+        tokens = (row.note if row else "").split("; ")
+        return [
+            self.words(f"token.{name}", limit=token.removeprefix(beginning))
+            for token in tokens
+            for beginning, name in TOKENS
+            if token.startswith(beginning)
+        ]
 
     def fields(self, measure: str = "index", rows: tuple[Score, ...] | None = None) -> list[Score]:
         """One row a service field, highest value first, blank ones last in the order of the province's list."""

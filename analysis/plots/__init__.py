@@ -265,8 +265,8 @@ def _scale(axes: "Axes", points: Sequence[Point | None], reference: float, few: 
     lows = [point.value if point.low is None else point.low for point in points if point]
     lowest = max(0, 10 * floor((min([*lows, reference - 10]) - 1) / 10))
     axes.set_xlim(lowest, 100)
-    step = 10 if 100 - lowest <= 40 else 20
-    axes.set_xticks([lowest, 100] if few else [*range(lowest, 100, step), 100])
+    step = 10 if 100 - lowest <= 60 else 20
+    axes.set_xticks([lowest, 100] if few else [*range(lowest, 101 - step, step), 100])
     if few:
         first, last = axes.get_xticklabels()
         first.set_horizontalalignment("left")

@@ -61,7 +61,7 @@ class Sheet:
         from matplotlib.figure import Figure
 
         self.wording = wording
-        inner = self.width - 2 * self.margin
+        inner = self.width - 2.5 * self.margin
         title = wrap(wording.title, inner, TITLE, 4, SEMIBOLD)
         subtitle = wrap(wording.subtitle, inner, BODY, 4)
         footnote = wrap(wording.footnote, inner, SMALL, 8)
@@ -138,6 +138,7 @@ def house_style() -> Iterator[None]:
     settings = matplotlib.rc_context(
         {
             "font.family": list(FAMILY),
+            "text.hinting": "none",
             "svg.fonttype": "none",
             "svg.hashsalt": "sipas",
             "text.parse_math": False,
