@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import textwrap
 import time
 import urllib.error
 import urllib.request
@@ -160,7 +161,7 @@ class _Steps:
         began = time.monotonic()
         printed = [line for line in self.command(*arguments).splitlines() if line and not line.startswith("next:")]
         for line in printed[:3]:
-            self.say(f"      {line}")
+            self.say(f"      {textwrap.shorten(line, 140, placeholder=' …')}")
         self.say(f"      {time.monotonic() - began:.1f} s")
 
     @contextmanager

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
@@ -85,7 +86,7 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
     shown = [""]
 
     def step(done: int, total: int) -> None:
-        if time.monotonic() - began < PATIENCE_SECONDS or not total:
+        if time.monotonic() - began < PATIENCE_SECONDS or not total or not sys.stderr.isatty():
             return
         line = f"\r{what}: {min(100, 100 * done // total):3d} %"
         if line != shown[0]:

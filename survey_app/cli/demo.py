@@ -80,10 +80,13 @@ class _Command:
 
 def _show(outcome: "Outcome", server: "DemoServer", served: bool) -> None:
     click.echo(f"\nXong sau {outcome.seconds:.0f} giây / Done in {outcome.seconds:.0f} s. MÔ PHỎNG / SIMULATED.\n")
-    for report in sorted(outcome.reports.glob("*.html")):
-        click.echo(f"  Báo cáo / report:   {report.resolve().as_uri()}")
-    click.echo(f"  Bảng điểm / scores: {outcome.reports / 'scores.csv'}")
+    click.echo(f"  Báo cáo:             {(outcome.reports / 'report.html').as_uri()}")
+    click.echo(f"  Report in English:   {(outcome.reports / 'report.en.html').as_uri()}")
+    click.echo(f"  Bảng điểm / scores:  {outcome.reports / 'scores.csv'}")
     if served:
         click.echo(f"  Máy tại quầy / kiosk: {server.url}/")
-        click.echo(f"     mã đăng ký / enrolment code: {outcome.code}  (wave {outcome.trial_wave}, valid once, 24 h)")
+        click.echo(f"    mã đăng ký / enrolment code: {outcome.code}")
+        click.echo(
+            f"    đợt / wave {outcome.trial_wave}: để dùng thử, mô phỏng / for trying, simulated; valid once, 24 h"
+        )
         click.echo("\nCtrl-C để dừng / to stop.")
