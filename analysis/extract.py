@@ -103,7 +103,8 @@ def read_extract(path: Path | str) -> Extract:
 
 def newest_extract(instance: Path, wave: str) -> Path:
     """The extract of `wave` written last, going by the time of its manifest (then by name)."""
-    found = sorted((instance / "extracts" / wave).glob(f"*/{MANIFEST}"), key=lambda file: (file.stat().st_mtime, file))
+    whole = [file for file in (instance / "extracts" / wave).glob(f"*/{MANIFEST}") if file.parent.name[0] != "."]
+    found = sorted(whole, key=lambda file: (file.stat().st_mtime, file))
     if not found:
         where = str(instance / "extracts" / wave)
         raise AnalysisError(Problem(f"wave {wave} has no extract", where, f"write one with: sipas extract {wave}"))

@@ -4,7 +4,6 @@ import csv
 import json
 import re
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
-from extracts import ITEMS, many, write
+from extracts import many, write
 
 from analysis.cli import INSTANCE_KEY, estimate, report, weights
 from analysis.errors import AnalysisError
-from analysis.extract import read_extract
-from analysis.scores import score_wave
 from analysis.wave_result import COLUMNS, SENTENCE
 from survey_app.cli import main
 from survey_app.cli.context import INSTANCE_KEY as KEY_OF_THE_APP
@@ -294,12 +291,3 @@ def test_bad_input_ends_with_exit_code_2(
 @pytest.mark.parametrize("command", [weights, estimate, report])
 def test_help_shows_an_example(command: Any, tmp_path: Path) -> None:
     assert "Example: sipas" in run(command, "--help", instance=tmp_path).output
-
-
-def test_forty_thousand_responses_are_scored_in_seconds(tmp_path: Path) -> None:
-    """A loose bar, that a busy machine passes too; an idle one needs a third of it. The measured figure is in docs."""
-    path = write(tmp_path, *many(40_000, centres=125, fields=12, days=22))
-    begin = time.process_time()
-    result = score_wave(read_extract(path))
-    assert time.process_time() - begin < 10
-    assert len(result.scores) == 13 * (2 + 5 + len(ITEMS))

@@ -102,6 +102,9 @@ def test_the_newest_extract_is_the_one_written_last(tmp_path: Path) -> None:
     for path, age in zip(paths, (20, 0, 10), strict=True):
         os.utime(path / "manifest.json", (1_800_000_000 - age, 1_800_000_000 - age))
     assert newest_extract(tmp_path, "w1") == paths[1]
+    shutil.copytree(paths[0], folder / ".writing-1")  # an extract that is still being written
+    os.utime(folder / ".writing-1" / "manifest.json")
+    assert newest_extract(tmp_path, "w1") == paths[1]
     shutil.rmtree(folder)
     with pytest.raises(AnalysisError, match="sipas extract w1"):
         newest_extract(tmp_path, "w1")
