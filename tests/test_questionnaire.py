@@ -27,7 +27,7 @@ from survey_app.questionnaire import (
     shipped,
 )
 from survey_app.response import Response
-from tests.test_questionnaire_file import FORM
+from tests.test_questionnaire_file import FORM, MINIMAL
 
 COUNTER = load(shipped()["counter", "1"])
 KINDS = parse(FORM.encode(), "form.1.toml")
@@ -331,6 +331,20 @@ def test_what_stands_around_the_answers_must_fit_the_form_too(change: dict[str, 
     assert errors(FILED, **change) == [error]
 
 
+def test_limits_belong_to_what_is_allowed() -> None:
+    result = checked({**FILED, "COMMENT": "ắ" * 1000})
+    assert not result.problems and len(result.texts["COMMENT"]) == 1000
+    assert checked({**FILED, "COMMENT": "ắ" * 1001}).texts == {}
+    for years in (0, 120):
+        assert checked({**KINDS_GOOD, "YEARS": years}, KINDS).codes["YEARS"] == years
+
+
+def test_a_form_without_the_field_takes_none() -> None:
+    form = parse(MINIMAL.encode(), "small.1.toml")
+    assert errors({"RESULT": 2}, form, field=None) == []
+    assert errors({"RESULT": 2}, form) == ["field:unknown_field"]
+
+
 def test_an_item_may_forbid_declining() -> None:
     form = parse(FORM.replace('kind = "number"', 'kind = "number"\ndecline = false').encode(), "firm.1.toml")
     assert errors({**KINDS_GOOD, "YEARS": -3}, form) == ["YEARS:not_declinable"]
@@ -363,6 +377,17 @@ def test_problems_of_numbers_and_several_choices_say_what_fits() -> None:
         "Xin nhập một số từ 0 đến 120.",
     ]
     assert result.problems[1].message["en"] == "Please enter a number from 0 to 120."
+
+
+def test_who_may_not_decline_is_not_told_to() -> None:
+    form = parse(FORM.replace('kind = "choices"', 'kind = "choices"\ndecline = false').encode(), "firm.1.toml")
+    [problem] = checked({code: value for code, value in KINDS_GOOD.items() if code != "NEWS"}, form).problems
+    assert problem.message == {"vi": "Xin chọn ít nhất một câu trả lời.", "en": "Please choose at least one answer."}
+
+
+def test_what_no_citizen_can_mend_sends_to_the_staff() -> None:
+    [problem] = checked({**FILED, "NEW": 1}).problems
+    assert problem.message["vi"] == "Phiếu này không gửi được. Xin Ông/Bà báo nhân viên."
 
 
 def test_every_missing_code_has_a_name_in_both_languages() -> None:

@@ -180,6 +180,18 @@ CASES = [
     ('scale = "two"', 'scale = "ten"', "unknown scale 'ten'", "items[5] MUCH.scale"),
     ('scale = "two"\n', "", "a likert item without a scale", "items[5] MUCH.scale"),
     ('{code = 2, vi = "Nhiều"', '{code = 0, vi = "Nhiều"', "the codes of a scale do not count 1, 2, 3 …", "scales[2] two.options"),
+    (
+        ', {code = 2, vi = "Nhiều", en = "Much"}',
+        "",
+        "the codes of a scale do not count 1, 2, 3 …",
+        "scales[2] two.options",
+    ),
+    (
+        'options_from = "service_fields"',
+        'options_from = "service_fields"\nnot_applicable = true',
+        "not_applicable does not go with this item",
+        "items[1] FIELD.not_applicable",
+    ),
     # what goes with which kind
     ("max_length = 200", "max_length = 200\nminimum = 1", "minimum does not go with kind 'text'", "items[8] COMMENT.minimum"),
     ("max_length = 200\n", "", "a text item needs max_length, 1 to 4000", "items[8] COMMENT.max_length"),
@@ -253,6 +265,8 @@ def test_a_longer_ring_is_told_as_a_ring() -> None:
     ring = ring.replace('item = "VISIT"', 'item = "MUCH"')
     found = problems(ring)
     assert ("routing goes in a ring: S.A2 → MUCH → S.A2", "items[4] S.A2.ask_if[1].item") in found
+    led_into = ring.replace("required = false", 'required = false\nask_if = [{item = "MUCH", codes = [1]}]')
+    assert problems(led_into) == found
 
 
 @pytest.mark.parametrize(

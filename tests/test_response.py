@@ -68,6 +68,23 @@ def test_only_what_is_meant_counts_not_how_it_is_written() -> None:
     assert as_json(parse_response(other)) == as_json(parse_response(GOOD))
 
 
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("2026-11-24T00:00:00z", "2026-11-24T00:00:00.000Z"),
+        ("2026-11-24t00:00:00Z", "2026-11-24T00:00:00.000Z"),
+        ("2026-11-24T00:00:00.5Z", "2026-11-24T00:00:00.500Z"),
+        ("2026-11-24T00:00:00.0019999Z", "2026-11-24T00:00:00.001Z"),
+        ("2026-11-24T00:00:00.123456789-00:00", "2026-11-24T00:00:00.123Z"),
+        ("2026-11-24T00:00:00.007+07:00", "2026-11-23T17:00:00.007Z"),
+        ("2026-11-23T23:59:59.999-05:30", "2026-11-24T05:29:59.999Z"),
+    ],
+)
+def test_times_are_kept_in_utc_to_the_millisecond(written: str, kept: str) -> None:
+    plain = as_json(parse_response({**GOOD, "started": written, "submitted": "2026-11-24T23:59:59Z"}))
+    assert plain["started"] == kept
+
+
 def test_a_page_needs_no_number() -> None:
     assert parse_response({**GOOD, "seq": None, "mode": "page"}).seq is None
     assert errors({**GOOD, "seq": None}) == ("seq:missing",)
@@ -158,6 +175,7 @@ REFUSED = [
     ({"started": "2026-11-24T08:30:00.Z"}, "started:bad_time"),
     ({"started": "2026-11-24T08:30:00Z\n"}, "started:bad_time"),
     ({"started": "２０２６-11-24T08:30:00Z"}, "started:bad_time"),
+    ({"started": "2026-11-24T08:30:00.٥Z"}, "started:bad_time"),
     ({"started": "2026-02-30T08:30:00Z"}, "started:bad_time"),
     ({"started": "2026-11-24T24:30:00Z"}, "started:bad_time"),
     ({"started": "2026-11-24T08:30:00+25:00"}, "started:bad_time"),
