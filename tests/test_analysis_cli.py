@@ -16,6 +16,7 @@ from extracts import many, write
 
 from analysis.cli import INSTANCE_KEY, estimate, report, weights
 from analysis.errors import AnalysisError
+from analysis.quality import REASONS
 from analysis.wave_result import COLUMNS, SENTENCE
 from survey_app.cli import main
 from survey_app.cli.context import INSTANCE_KEY as KEY_OF_THE_APP
@@ -291,3 +292,23 @@ def test_bad_input_ends_with_exit_code_2(
 @pytest.mark.parametrize("command", [weights, estimate, report])
 def test_help_shows_an_example(command: Any, tmp_path: Path) -> None:
     assert "Example: sipas" in run(command, "--help", instance=tmp_path).output
+
+
+# ---- the page for analysts
+
+PAGE = (Path(__file__).parent.parent / "docs" / "analyst.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", [weights, estimate, report])
+def test_every_option_is_documented(command: Any) -> None:
+    assert [
+        name for option in command.params for name in option.opts if name.startswith("--") and name not in PAGE
+    ] == []
+
+
+def test_every_column_word_and_reason_is_documented() -> None:
+    words = (*COLUMNS, *REASONS, "above", "below", "cannot_tell", "unreliable", "confidential", "complementary")
+    assert [word for word in words if f"`{word}`" not in PAGE] == []
+    for token in ("review", "wide_complement", "online_included", "counter_survey"):
+        assert f"`{token}`" in PAGE
+    assert SENTENCE["vi"] in PAGE and SENTENCE["en"] in PAGE
