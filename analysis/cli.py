@@ -61,8 +61,8 @@ def weights(
     Example: sipas weights 2026-q4
     """
     from analysis.output import replacing, weights_json, write_weights
+    from analysis.rules import ScoreOptions
     from analysis.scores import used_rules
-    from analysis.wave_result import ScoreOptions
     from analysis.weights import weight_to_register
 
     extract = _extract(target)
@@ -107,8 +107,8 @@ def report(
     """
     from analysis.output import about, replacing, rows_json, write_tables
     from analysis.report import write_report
+    from analysis.rules import ScoreOptions
     from analysis.scores import score_wave
-    from analysis.wave_result import ScoreOptions
 
     with _progress("Report", 4) as step:
         extract = _extract(target)

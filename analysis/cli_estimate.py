@@ -15,9 +15,10 @@ from analysis.estimates import Estimates
 from analysis.extract import Extract
 from analysis.output import about, replacing, table_csv
 from analysis.register import Register
+from analysis.rules import SENTENCE, SIMULATED, ScoreOptions
 from analysis.scores import score_wave
 from analysis.verdicts import MEASURES
-from analysis.wave_result import COLUMNS, SENTENCE, SIMULATED, Score, ScoreOptions, WaveResult
+from analysis.wave_result import COLUMNS, Score, WaveResult
 
 SHORT = ("value", "ci_low", "ci_high", "df", "n", "n_eff", "responses", "dossiers", "verdict", "suppressed")
 

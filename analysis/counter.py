@@ -12,7 +12,7 @@ import numpy as np
 from analysis.errors import AnalysisError, Problem
 from analysis.extract import Extract
 from analysis.joining import join_neighbours
-from analysis.wave_result import Visit
+from analysis.rules import Visit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -20,7 +20,8 @@ import numpy as np
 from analysis.extract import Extract
 from analysis.quality import quality_json
 from analysis.register import POPULATION_TEXT
-from analysis.wave_result import COLUMNS, SENTENCE, SIMULATED, Score, UsedRules, WaveResult
+from analysis.rules import SENTENCE, SIMULATED, UsedRules
+from analysis.wave_result import COLUMNS, Score, WaveResult
 from analysis.weights import Weighting
 
 ROLE_OF_FILE = {"scores": "received", "scores_filed": "filed", "scores_asked": "asked"}

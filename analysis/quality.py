@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.counter import VISITS, Targets
 from analysis.extract import Extract
-from analysis.wave_result import SENTENCE, SIMULATED, Exclusion, LeftOut, Visit, WaveResult
+from analysis.rules import SENTENCE, SIMULATED, Visit
+from analysis.wave_result import Exclusion, LeftOut, WaveResult
 
 if TYPE_CHECKING:
     import numpy as np

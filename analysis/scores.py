@@ -18,19 +18,10 @@ from analysis.extract import Extract
 from analysis.publication import Cell, publish
 from analysis.quality import left_out
 from analysis.register import Register, register_of
+from analysis.rules import ItemMethod, Method, RollUp, ScoreOptions, UsedRules
 from analysis.table import ALL, Answers, Table, table_cells
 from analysis.verdicts import MEASURES, Candidate, IntervalAt, verdicts
-from analysis.wave_result import (
-    COLUMNS,
-    ItemMethod,
-    Method,
-    RollUp,
-    Score,
-    ScoreOptions,
-    UsedRules,
-    VerdictDetail,
-    WaveResult,
-)
+from analysis.wave_result import COLUMNS, Score, VerdictDetail, WaveResult
 from analysis.weights import Weighting, weight_to_register
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from analysis.estimates import Estimates
 from analysis.extract import Extract
 from analysis.index import IndexSpec, index
 from analysis.publication import Cell
-from analysis.wave_result import SIMULATED, RollUp, Score, UsedRules
+from analysis.rules import SIMULATED, RollUp, UsedRules
+from analysis.wave_result import Score
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

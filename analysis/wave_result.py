@@ -1,25 +1,16 @@
 """What the analysis of a wave yields, as frozen values that know no printing.
 
-Public: Score (one row of scores.csv), WaveResult, ScoreOptions, VerdictDetail, LeftOut, Exclusion, SENTENCE.
+Public: Score (one row of scores.csv) and COLUMNS, WaveResult, VerdictDetail, LeftOut, Exclusion; UsedRules.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Literal
 
-if TYPE_CHECKING:
-    from analysis.extract import Extract
-    from analysis.weights import Weighting
+from analysis.extract import Extract
+from analysis.rules import UsedRules
+from analysis.weights import Weighting
 
-ItemMethod = Literal["top2", "mean5", "mean01"]
-RollUp = Literal["pooled", "item_mean", "factor_mean", "area_mean"]
-Method = Literal["rake", "cells"]
-Visit = Literal["received", "filed", "asked"]
-SENTENCE = {
-    "vi": "Kết quả khảo sát tại quầy; không thay thế Chỉ số SIPAS do Bộ Nội vụ công bố.",
-    "en": "Result of a counter survey; it does not replace the SIPAS index published by the Ministry of Home Affairs.",
-}
-SIMULATED = "SIMULATED / DỮ LIỆU MÔ PHỎNG"
+__all__ = ["COLUMNS", "Exclusion", "LeftOut", "Score", "UsedRules", "VerdictDetail", "WaveResult"]
 
 
 @dataclass(frozen=True)
@@ -54,32 +45,6 @@ class Score:
 
 
 COLUMNS = tuple(field.name for field in fields(Score))
-
-
-@dataclass(frozen=True)
-class ScoreOptions:
-    """How to compute a wave. None takes the wave's own rule."""
-
-    item_method: ItemMethod | None = None
-    roll_up: RollUp | None = None
-    method: Method | None = None
-    minimum: int | None = None
-
-
-@dataclass(frozen=True)
-class UsedRules:
-    """The rules a table was computed by, in words that appear on every output."""
-
-    item_method: ItemMethod
-    roll_up: RollUp
-    method: Method
-    minimum: int
-    reference_line: float
-    level: float
-    population: str
-    online_included: bool
-    changed: tuple[str, ...] = ()
-    """Names of the rules that differ from those fixed before the wave opened."""
 
 
 @dataclass(frozen=True)
@@ -132,9 +97,9 @@ class WaveResult:
     verdicts : (domain_kind, domain, measure) -> VerdictDetail.
     """
 
-    extract: "Extract"
+    extract: Extract
     rules: UsedRules
-    weighting: "Weighting"
+    weighting: Weighting
     left_out: LeftOut
     scores: tuple[Score, ...]
     filed: tuple[Score, ...]

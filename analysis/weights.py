@@ -18,7 +18,7 @@ from analysis.errors import AnalysisError, Problem
 from analysis.extract import Extract
 from analysis.joining import join_neighbours
 from analysis.register import COUNTS, Population, Register, register_of
-from analysis.wave_result import Method
+from analysis.rules import Method
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -17,7 +17,8 @@ from extracts import many, write
 from analysis.cli import INSTANCE_KEY, estimate, report, weights
 from analysis.errors import AnalysisError
 from analysis.quality import REASONS
-from analysis.wave_result import COLUMNS, SENTENCE
+from analysis.rules import SENTENCE
+from analysis.wave_result import COLUMNS
 from survey_app.cli import main
 from survey_app.cli.context import INSTANCE_KEY as KEY_OF_THE_APP
 
