@@ -67,8 +67,9 @@ def clopper_pearson(p: FloatArray, size: FloatArray, level: float) -> Interval:
 
     tail = (1 - level) / 2
     p = np.clip(p, 0.0, 1.0)
-    yes, no = p * size, (1 - p) * size
     known = np.isfinite(size) & (size > 0)
+    size = np.where(known, size, 1.0)
+    yes, no = p * size, (1 - p) * size
     with np.errstate(invalid="ignore"):
         low = np.where(p > 0, betaincinv(np.where(yes > 0, yes, 1.0), no + 1, tail), 0.0)
         high = np.where(p < 1, betaincinv(yes + 1, np.where(no > 0, no, 1.0), 1 - tail), 1.0)

@@ -19,7 +19,7 @@ from analysis.moments import Moments, boundaries
 FloatArray = NDArray[np.float64]
 
 _BLOCK = 1 << 22  # numbers held at once while calibration spreads a domain's scores over all units
-_LARGEST = 1 << 28  # numbers in the largest table of scores or covariance matrix that is made
+_LARGEST = 1 << 26  # numbers in the largest table of scores or covariance matrix that is made
 
 
 @dataclass(frozen=True, eq=False)
