@@ -9,12 +9,15 @@ commit is on disk then), and sends the next. Prints one line of JSON.
 import argparse
 import asyncio
 import json
-import os
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +28,6 @@ from survey_app.settings import Settings, create_instance
 from survey_app.store import Store
 
 WAVE = "do-tai"
-PORT = int(os.environ.get("PORT", "8765"))
 
 
 def make_field(path: Path, kiosks: int) -> tuple[Settings, list[str]]:
@@ -66,8 +68,16 @@ def body(seq: int, answers: dict[str, Any]) -> bytes:
     return json.dumps({"sent_at": now, "last_seq": seq, "app": "benchmark", "responses": [one]}).encode()
 
 
-async def kiosk(token: str, deadline: float, waits: list[float], failures: list[str], answers: dict[str, Any]) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", PORT)
+@dataclass
+class Tally:
+    """What all kiosks met together."""
+
+    waits: list[float] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+
+async def kiosk(port: int, token: str, deadline: float, answers: dict[str, Any], tally: Tally) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
     head = f"POST /api/v1/responses HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
     head += "Content-Type: application/json\r\nContent-Length: "
     seq = 0
@@ -79,20 +89,19 @@ async def kiosk(token: str, deadline: float, waits: list[float], failures: list[
         answer = await reader.readuntil(b"\r\n\r\n")
         length = int(answer.lower().split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0])
         told = await reader.readexactly(length)
-        waits.append(time.perf_counter() - began)
+        tally.waits.append(time.perf_counter() - began)
         if b" 200 " not in answer[:20] or b'"fate":"stored"' not in told:
-            failures.append(told[:200].decode("utf-8", "replace"))
+            tally.failures.append(told[:200].decode("utf-8", "replace"))
     writer.close()
 
 
-async def load_server(tokens: list[str], seconds: float) -> dict[str, Any]:
-    waits: list[float] = []
-    failures: list[str] = []
+async def load_server(port: int, tokens: list[str], seconds: float) -> dict[str, Any]:
+    tally = Tally()
     answers = full_answers()
     began = time.perf_counter()
-    await asyncio.gather(*(kiosk(token, began + seconds, waits, failures, answers) for token in tokens))
+    await asyncio.gather(*(kiosk(port, token, began + seconds, answers, tally) for token in tokens))
     elapsed = time.perf_counter() - began
-    waits.sort()
+    waits = sorted(tally.waits)
     return {
         "kiosks": len(tokens),
         "answers": len(answers),
@@ -101,9 +110,31 @@ async def load_server(tokens: list[str], seconds: float) -> dict[str, Any]:
         "median_ms": round(waits[len(waits) // 2] * 1000),
         "p99_ms": round(waits[int(len(waits) * 0.99)] * 1000),
         "worst_ms": round(waits[-1] * 1000),
-        "errors": len(failures),
-        "first_error": failures[:1],
+        "errors": len(tally.failures),
+        "first_error": tally.failures[:1],
     }
+
+
+@contextmanager
+def serving(settings: Settings, *, access_log: bool) -> Iterator[tuple[int, int]]:
+    """Start the server, wait until it answers; gives its port and process."""
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        port: int = trial.getsockname()[1]
+    command = [sys.executable, "-m", "survey_app", "--instance", str(settings.instance), "serve"]
+    command += ["--port", str(port), "--development-http", "--access-log" if access_log else "--no-access-log"]
+    with (settings.instance / "server.log").open("w") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        for _ in range(300):
+            with socket.socket() as trial:
+                if trial.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        yield port, server.pid
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def cpu_seconds(pid: int) -> float:
@@ -121,18 +152,9 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         settings, tokens = make_field(Path(directory) / "instance", options.kiosks)
-        command = [sys.executable, "-m", "survey_app", "--instance", str(settings.instance), "serve"]
-        command += ["--port", str(PORT), "--development-http"]
-        command += [] if options.access_log else ["--no-access-log"]
-        with (settings.instance / "server.log").open("w") as log:
-            server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-        try:
-            time.sleep(2)
-            result = asyncio.run(load_server(tokens, options.seconds))
-            result["server_cpu_ms_per_response"] = round(cpu_seconds(server.pid) * 1000 / result["responses"], 2)
-        finally:
-            server.terminate()
-            server.wait()
+        with serving(settings, access_log=options.access_log) as (port, process):
+            result = asyncio.run(load_server(port, tokens, options.seconds))
+            result["server_cpu_ms_per_response"] = round(cpu_seconds(process) * 1000 / result["responses"], 2)
         with Store.open(settings, write=False) as store:
             result["stored"] = store.response_count(WAVE)
     print(json.dumps(result))

@@ -18,6 +18,7 @@ from survey_app.locks import server_lock
 from survey_app.settings import Settings, create_instance
 from survey_app.store import Store
 from survey_app.verification import verify
+from survey_app.web import patience
 from survey_app.web.server import Binding, ServerError, modern_tls, serve_forever
 from tests.served import WAVE, Running, counter, enrol, free_port, make_field, response, sending, serving
 
@@ -77,6 +78,15 @@ def test_a_chunked_body_is_read_and_bounded(server: Running, settings: Settings)
     assert small.status_code == 200
     big = httpx.post(url, content=(b" " * 65536 for _ in range(100)), headers=headers)
     assert big.status_code == 413
+
+
+def test_a_body_that_does_not_come_whole_may_be_sent_again(server: Running, settings: Settings) -> None:
+    head = f"POST /api/v1/responses HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {enrol(settings)[1]}\r\n"
+    head += "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=5) as raw:
+        raw.sendall(head.encode() + b'{"sent_at"')
+        raw.shutdown(socket.SHUT_WR)
+        assert raw.recv(100).startswith(b"HTTP/1.1 503")
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN])
@@ -180,3 +190,48 @@ def test_an_instance_without_a_store_is_named(tmp_path: Path) -> None:
     assert refused.returncode == 2
     assert "has no store" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_clients_that_hang_do_not_hold_up_the_others(server: Running) -> None:
+    address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+    half = [socket.create_connection(address, timeout=5) for _ in range(8)]
+    done = [socket.create_connection(address, timeout=5) for _ in range(4)]
+    try:
+        for one in half:
+            one.sendall(b"POST /api/v1/responses HTTP/1.1\r\nHost: x\r\nContent-Le")
+        for one in done:
+            one.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        began = time.monotonic()
+        assert httpx.get(f"{server.url}/healthz", timeout=5).status_code == 200
+        assert time.monotonic() - began < 1.5, "the polite closing of the others is waited for elsewhere"
+    finally:
+        for one in half + done:
+            one.close()
+
+
+def test_silence_is_given_up_as_a_lost_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "STALL_SECONDS", 0.1)
+    left, right = socket.socketpair()
+    with left, patience.Patient(fileno=right.detach()) as silent:
+        silent.setblocking(True)
+        began = time.monotonic()
+        with pytest.raises(ConnectionResetError):
+            silent.recv(10)
+        assert time.monotonic() - began < 5
+        left.sendall(b"here again")
+        assert silent.recv(10) == b"here again"
+
+
+@pytest.mark.parametrize("said", [b"", b"\x16\x03\x01"], ids=["nothing", "half a greeting"])
+def test_a_tls_handshake_is_given_up_too(monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
+    monkeypatch.setattr(patience, "STALL_SECONDS", 0.1)
+    context = modern_tls(None, lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+    context.load_cert_chain(TLS / "localhost.pem", TLS / "localhost.key")
+    left, right = socket.socketpair()
+    with left, patience.Patient(fileno=right.detach()) as silent:
+        left.sendall(said)
+        silent.setblocking(True)
+        with context.wrap_socket(silent, server_side=True, do_handshake_on_connect=False) as secure:
+            secure.setblocking(True)
+            with pytest.raises(ConnectionResetError):
+                secure.do_handshake()

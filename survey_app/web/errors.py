@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask import Flask, Response, json, render_template, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from survey_app.locks import LockedError
 from survey_app.store import DeviceRevoked, StoreError
@@ -124,6 +124,9 @@ def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     if status < 400:
         return Response(response=error.get_body(), status=status, headers=error.get_headers())
+    if isinstance(error, ClientDisconnected):
+        # The body did not come whole: the line's fault, not the client's, who shall send it again.
+        return _show(WebProblem("unavailable", retry_after=RETRY_SECONDS))
     kind = _BY_STATUS.get(status, "bad-request" if status < 500 else "internal")
     response = _show(WebProblem(kind))
     response.status_code = status if PROBLEMS[kind].status != status and status < 500 else PROBLEMS[kind].status

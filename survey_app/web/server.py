@@ -8,27 +8,28 @@ and so does the worker, so that a second server is refused until both have ended
 import signal
 import socket
 import ssl
-import struct
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from survey_app.locks import server_lock
 from survey_app.problems import Problem, SipasError
 from survey_app.settings import Settings
 from survey_app.store import Store
 from survey_app.web import create_app
+from survey_app.web.patience import Patient, PatientTls
 from survey_app.writer import Writer
 
-THREADS = 64
-STALL_SECONDS = 15
-"""A client that stops in the middle of a request holds its thread so long; shaky networks have many such clients."""
+THREADS = 32
+CLOSERS = 8
 ACCESS_FORMAT = "%(t)s %(m)s %(U)s %(s)s %(M)sms"
 """No address, no header, no query string: nothing in it says who asked."""
 
@@ -164,6 +165,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 def modern_tls(_config: object, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
     context = default()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.sslsocket_class = PatientTls
     return context
 
 
@@ -183,14 +185,24 @@ class Master(Arbiter):  # type: ignore[misc]
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """gunicorn's threaded worker, which logs no address and gives up clients that stall."""
+    """gunicorn's threaded worker, which here logs no address, gives up silent clients, and never waits in its loop."""
 
     def init_process(self) -> None:
-        patience = struct.pack("ll", STALL_SECONDS, 0)
-        for listener in self.sockets:
-            # Accepted sockets inherit it.
-            listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
+        self.closers = ThreadPoolExecutor(max_workers=CLOSERS, thread_name_prefix="close")
         super().init_process()
+
+    def enqueue_req(self, conn: Any) -> None:
+        if not isinstance(conn.sock, Patient | PatientTls):
+            conn.sock = Patient(fileno=conn.sock.detach())
+            conn.close = partial(self._close, conn)
+        super().enqueue_req(conn)
+
+    def _close(self, conn: Any, graceful: bool = False) -> None:
+        """A polite close waits for the client, up to two seconds: not in the loop that serves all the others."""
+        if graceful:
+            self.closers.submit(TConn.close, conn, True)
+        else:
+            TConn.close(conn)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         super().handle_error(req, client, ("-", 0), exc)
