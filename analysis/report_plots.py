@@ -3,6 +3,8 @@
 Public: draw (all four, by name).
 """
 
+from collections.abc import Mapping
+from functools import partial
 from math import isfinite
 
 from analysis import plots
@@ -11,6 +13,7 @@ from analysis.reading import Reading
 from analysis.wave_result import Score
 
 CLASSES = 24
+VERDICTS: Mapping[str, plots.Shape] = {"above": "above", "below": "below", "cannot_tell": "cannot_tell"}
 
 
 def draw(reading: Reading) -> dict[str, plots.Drawing]:
@@ -44,11 +47,13 @@ def _wording(reading: Reading, name: str, title: str, description: str, notes: t
     return plots.Wording(name, title, subtitle, footnote, description, words("word.band") if reading.simulated else "")
 
 
-def _point(row: Score | None, verdict: str = "") -> plots.Point | None:
-    if row is None or row.value is None:
-        return None
-    shape = {"above": "above", "below": "below", "cannot_tell": "cannot_tell"}.get(verdict, "none")
-    return plots.Point(row.value, row.ci_low, row.ci_high, shape)  # type: ignore[arg-type]
+def _point(row: Score | None, shape: plots.Shape) -> plots.Point | None:
+    return None if row is None or row.value is None else plots.Point(row.value, row.ci_low, row.ci_high, shape)
+
+
+def _axis(reading: Reading, floor: float) -> str:
+    words = reading.words
+    return words("plot.axis", floor=words.whole(floor)) if floor else words("plot.axis_zero")
 
 
 def _scores(reading: Reading) -> plots.Drawing:
@@ -57,7 +62,7 @@ def _scores(reading: Reading) -> plots.Drawing:
     lines = [
         plots.ScoreLine(
             reading.label(row),
-            _point(row, row.verdict),
+            _point(row, VERDICTS.get(row.verdict, "none")),
             reading.why_hidden(row),
             (
                 words.score(row.value),
@@ -80,7 +85,7 @@ def _scores(reading: Reading) -> plots.Drawing:
         _wording(reading, "scores", title, description, notes),
         lines,
         tuple(words(f"plot.col_{name}") for name in ("index", "verdict", "n", "n_eff")),
-        axis=lambda floor: words("plot.axis", floor=words.whole(floor)) if floor else words("plot.axis_zero"),
+        axis=partial(_axis, reading),
         reference=reading.reference,
         reference_label=words("plot.reference", reference=reading.reference_text),
     )
@@ -92,19 +97,19 @@ def _factors(reading: Reading) -> plots.Drawing:
     panels = [
         plots.FactorPanel(
             words.text(factor.text),
-            tuple(_point(result.score(row.domain, f"factor:{factor.code}")) for row in rows),
+            tuple(_point(result.score(row.domain, f"factor:{factor.code}"), "plain") for row in rows),
         )
         for factor in reading.codebook.index.factors
     ]
     title = factor_finding(words, reading.factor_spreads())
     description = words("plot.describe", kind=words("plot.kind_factors"), finding=title)
     return plots.draw_factors(
-        _wording(reading, "factors", title, description, (words("plot.dash"), words("plot.unadjusted_only"))),
+        _wording(reading, "factors", title, description, (words("plot.unadjusted_only"),)),
         [(reading.label(row), row.domain_kind == "all") for row in rows],
         panels,
-        axis=words("plot.axis_zero"),
+        axis=partial(_axis, reading),
         reference=reading.reference,
-        hidden_mark=words("word.missing"),
+        hidden=words("word.hidden"),
     )
 
 

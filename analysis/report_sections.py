@@ -115,6 +115,7 @@ def sections(reading: Reading, truth: Mapping[str, Any] | None) -> tuple[Section
     words = reading.words
     comparison = "compare_truth" if truth else "compare"
     return (
+        Section("limits", words("head.limits"), bullets=_uses(reading)),
         Section(
             "fields",
             words("head.fields"),
@@ -157,7 +158,6 @@ def sections(reading: Reading, truth: Mapping[str, Any] | None) -> tuple[Section
             tables=(diagnostics_table(reading), *joining_tables(reading)),
         ),
         Section("method", words("head.method"), tables=(error_table(reading),), definitions=_method(reading)),
-        Section("limits", words("head.limits"), bullets=_uses(reading)),
     )
 
 

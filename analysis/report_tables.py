@@ -88,7 +88,7 @@ def _marks(reading: Reading, score: Score, notes: Notes) -> tuple[str, ...]:
     if score.value is not None and detail and detail.reason:
         marks.append(notes.mark(words("note.no_verdict", why=reading.reason(detail.reason))))
     marks += [notes.mark(text) for text in reading.notes(score)]
-    return tuple(marks)
+    return tuple(sorted(marks, key=int))
 
 
 def _value(reading: Reading, score: Score | None) -> tuple[Cell, ...]:

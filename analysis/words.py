@@ -71,7 +71,7 @@ class Words:
         when = date.fromisoformat(day[:10]) if isinstance(day, str) else day
         if self.language == "vi":
             return f"{when.day:02d}/{when.month:02d}/{when.year}"
-        return f"{when.day} {_MONTHS[when.month - 1]} {when.year}"
+        return NO_BREAK.join((str(when.day), _MONTHS[when.month - 1], str(when.year)))
 
     def month(self, month: str) -> str:
         """The month 2026-10 as 10/2026, in English October 2026."""

@@ -57,7 +57,9 @@ def factors(labels: list[str]) -> plots.Drawing:
         for name in ("Tiếp cận dịch vụ", "Thủ tục hành chính", "Phản ánh, kiến nghị")
     ]
     rows = [(label, row == 0) for row, label in enumerate(labels)]
-    return plots.draw_factors(wording("factors"), rows, panels, axis="thang 0–100", reference=85, hidden_mark="–")
+    return plots.draw_factors(
+        wording("factors"), rows, panels, axis=lambda floor: f"từ {floor:.0f}", reference=85, hidden="ẩn"
+    )
 
 
 def responses(labels: list[str]) -> plots.Drawing:

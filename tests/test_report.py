@@ -12,8 +12,8 @@ import pytest
 
 from analysis.extract import read_extract
 from analysis.report import write_report
-from analysis.scores import score_wave
 from analysis.rules import SENTENCE
+from analysis.scores import score_wave
 from analysis.wave_result import Score, WaveResult
 from tests import extracts, report_waves
 

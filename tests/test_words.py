@@ -38,7 +38,11 @@ def test_percent_whole_interval_dates() -> None:
     assert (VI.whole(43210), EN.whole(43210)) == ("43.210", "43,210")
     assert VI.interval(81.2, 86.5) == "81,20\u00a0–\u00a086,50"
     assert VI.interval(None, 86.5) == VI.interval(81.2, float("nan")) == "–"
-    assert (VI.date("2026-11-24"), EN.date("2026-11-24"), VI.date(None)) == ("24/11/2026", "24 November 2026", "–")
+    assert (VI.date("2026-11-24"), EN.date("2026-11-24"), VI.date(None)) == (
+        "24/11/2026",
+        "24\u00a0November\u00a02026",
+        "–",
+    )
     assert (VI.month("2026-10"), EN.month("2026-10")) == ("10/2026", "October 2026")
 
 

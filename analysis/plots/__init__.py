@@ -37,6 +37,7 @@ __all__ = [
     "Point",
     "ResponseLine",
     "ScoreLine",
+    "Shape",
     "WeightClass",
     "Wording",
     "draw_factors",
@@ -47,13 +48,14 @@ __all__ = [
 
 ROW = 0.36
 LABELS = 2.0
-Shape = Literal["above", "below", "cannot_tell", "none"]
+Shape = Literal["above", "below", "cannot_tell", "none", "plain"]
 #: marker, colour, face: the meaning of a verdict is a shape and a word, colour only helps.
 SHAPES: dict[str, tuple[str, str, str]] = {
     "above": ("^", ACCENT, ACCENT),
     "below": ("v", SIGNAL, SIGNAL),
     "cannot_tell": ("o", INK, PAPER),
-    "none": ("o", ACCENT, ACCENT),
+    "none": ("D", MUTED, MUTED),
+    "plain": ("o", ACCENT, ACCENT),
 }
 
 
@@ -62,7 +64,7 @@ class Point:
     value: float
     low: float | None
     high: float | None
-    shape: Shape = "none"
+    shape: Shape = "plain"
 
 
 @dataclass(frozen=True)
@@ -121,8 +123,7 @@ def draw_scores(
             if line.point:
                 _point(axes, line.point, row, 5.5 if line.whole else 5.0)
             else:
-                backing = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.5}
-                axes.text(floor_at, row, " " + line.hidden, fontsize=SMALL, color=MUTED, va="center", bbox=backing)
+                _hidden(axes, floor_at, row, line.hidden)
             _columns(sheet, widths, line.columns, 0.3 + (row + 0.5) * ROW, SEMIBOLD if line.whole else 400)
         _columns(sheet, widths, headers, 0.14, 400, SMALL, MUTED)
         axes.set_xlabel(axis(floor_at), fontsize=SMALL, color=MUTED)
@@ -134,31 +135,34 @@ def draw_factors(
     labels: Sequence[tuple[str, bool]],
     panels: Sequence[FactorPanel],
     *,
-    axis: str,
+    axis: Callable[[float], str],
     reference: float,
-    hidden_mark: str,
+    hidden: str,
 ) -> Drawing:
     """Small multiples: one panel a factor, the same rows and the same scale in each."""
     with house_style():
         sheet = Sheet(wording, len(labels) * ROW + 0.8)
         start, gap = LABELS + 0.1, 0.14
         width = (sheet.width - sheet.margin - start + gap) / max(1, len(panels))
+        floor_at = 0.0
         everything = [point for panel in panels for point in panel.points]
         unnamed = [("", whole) for _, whole in labels]
         for number, panel in enumerate(panels):
             left = start + number * width
             axes = _rows(sheet, unnamed if number else labels, left, left + width - gap)
-            middle = (_scale(axes, everything, reference, few=True) + 100) / 2
+            floor_at = _scale(axes, everything, reference, few=True)
             axes.axvline(reference, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
             for row, point in enumerate(panel.points):
                 if point:
                     _point(axes, point, row, 4.0)
                 else:
-                    axes.text(middle, row, hidden_mark, fontsize=SMALL, color=MUTED, va="center", ha="center")
+                    _hidden(axes, floor_at, row, hidden)
             for line, part in enumerate(reversed(wrap(panel.title, width - gap, SMALL, 2, SEMIBOLD))):
                 sheet.text(left, sheet.top + 0.2 - line * 0.16, part, size=SMALL, weight=SEMIBOLD)
         centre = (start + sheet.width - sheet.margin) / 2
-        sheet.text(centre, sheet.top + 0.3 + len(labels) * ROW + 0.38, axis, size=SMALL, color=MUTED, ha="center")
+        sheet.text(
+            centre, sheet.top + 0.3 + len(labels) * ROW + 0.38, axis(floor_at), size=SMALL, color=MUTED, ha="center"
+        )
         return sheet.save()
 
 
@@ -242,6 +246,12 @@ def _rows(sheet: Sheet, labels: Sequence[tuple[str, bool]], left: float, right: 
             offset = (line - (len(parts) - 1) / 2) * 0.165
             sheet.text(sheet.margin, sheet.top + 0.3 + (row + 0.5) * ROW + offset, part, weight=weight)
     return axes
+
+
+def _hidden(axes: "Axes", floor_at: float, row: int, words: str) -> None:
+    """The words of a hidden cell in its row, on paper so that no line runs through them."""
+    backing = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.5}
+    axes.text(floor_at, row, f" {words}", fontsize=SMALL, color=MUTED, va="center", bbox=backing)
 
 
 def _columns(
