@@ -5,7 +5,9 @@
 (a) `--waves` waves under each response mechanism: the error of the weighted and of the unweighted index against the
     truth, the index of all dossiers of that wave, respondents or not.
 (b) `--samples` waves, in a few worlds whose centres and fields stay as they are: how often the 95 % interval holds the
-    process mean, the expectation over days and persons.
+    process mean, the expectation over days and persons. Response depends on centre and field: once whatever the
+    centre's satisfaction, once more where it is high.
+(c) What the joining of small centres costs: bias and coverage of the province by the responses a class needs.
 
 A wave: 125 centres × 12 fields × 22 days, 45,000 dossiers resolved at the counter, about 6,000 answers of people who
 received a result. It goes through the functions that weight and score a real wave; only HTTP and files are left out.
@@ -32,7 +34,6 @@ from analysis.index import index
 from analysis.weights import weight_to_register
 from benchmarks.simulated_extract import Causes, codebook, extract_of, index_spec, seeds, world
 from survey_app.population import RECEIVED, draw_answers, draw_visits, finite_truth, load_model, process_mean
-from survey_app.population.world import World
 
 Floats = npt.NDArray[np.float64]
 
@@ -45,7 +46,9 @@ MECHANISMS = {
         "centre, field, age and satisfaction itself",
     ),
 }
-COVERAGE = Causes(("centre", "field"), correlation=0.7)
+JUDGED = ("uncorrelated", "correlated")
+MINIMUM = 20
+MINIMA = (1, 5, 10, 20)
 WORLDS = 8
 MODEL = load_model("counter")
 FIELDS = tuple(MODEL.fields)
@@ -58,15 +61,9 @@ PAGE = Path(__file__).parent.parent / "docs" / "benchmarks" / "simulation_study.
 # ---- one wave
 
 
-def estimates(place: World, visits: Any, rng: np.random.Generator) -> dict[str, Floats]:
+def scores(extract: Any, minimum: int = MINIMUM) -> dict[str, Floats]:
     """The weighted index of the province and of each field, shape (13,) each; NaN where a field has no responses."""
-    answers = draw_answers(place, visits, visits.responds, rng)
-    extract = extract_of(place, visits, answers)
-    return scores(extract)
-
-
-def scores(extract: Any) -> dict[str, Floats]:
-    weighting = weight_to_register(extract)
+    weighting = weight_to_register(extract, minimum=minimum)
     spec = index_spec(codebook(FIELDS))
     given = {item: extract.column(item)[weighting.rows] for item in spec.items}
     field = extract.column("field")[weighting.rows]
@@ -109,21 +106,29 @@ def wave_errors(task: tuple[str, Sequence[int]]) -> list[tuple[Floats, Floats, i
     return found
 
 
-def coverage_samples(task: tuple[int, Sequence[int]]) -> Floats:
+def coverage_samples(task: tuple[str, int, int, Sequence[int]]) -> Floats:
     """Shape (samples, 5, 13): value − process mean, se, n_eff, and whether the truth lies below or above."""
-    number, chosen = task
-    place = world(MODEL, number, COVERAGE)
+    mechanism, minimum, number, chosen = task
+    place = world(MODEL, number, MECHANISMS[mechanism][0])
     mean = process_mean(place)
     true = np.array([mean.index_all, *mean.index_field])
     rows = []
     for seed in chosen:
         rng = np.random.default_rng([number, seed, 12])
-        found = estimates(place, draw_visits(place, rng, RESPONSES, (RECEIVED,)), rng)
+        visits = draw_visits(place, rng, RESPONSES, (RECEIVED,))
+        found = scores(extract_of(place, visits, draw_answers(place, visits, visits.responds, rng)), minimum)
         below, above = (true < found["ci_low"]).astype(float), (true > found["ci_high"]).astype(float)
         missing = np.isnan(found["ci_low"])
         below[missing] = above[missing] = np.nan
         rows.append([found["value"] - true, found["se"], found["n_eff"], below, above])
     return np.array(rows)
+
+
+def many_samples(pool: ProcessPoolExecutor, mechanism: str, minimum: int, samples: int) -> Floats:
+    """`coverage_samples` over all worlds, in their order."""
+    each = -(-samples // WORLDS)
+    tasks = [(mechanism, minimum, number, batch) for number in range(1, WORLDS + 1) for batch in seeds(1, each, 20)]
+    return np.concatenate(list(pool.map(coverage_samples, tasks)))
 
 
 # ---- many waves
@@ -174,33 +179,54 @@ def _met(holds: bool) -> str:
 
 
 def study_coverage(pool: ProcessPoolExecutor, samples: int) -> Iterable[str]:
-    each = -(-samples // WORLDS)
-    tasks = [(number, batch) for number in range(1, WORLDS + 1) for batch in seeds(1, each, 20)]
-    found = np.concatenate(list(pool.map(coverage_samples, tasks)))
-    means = [process_mean(world(MODEL, number, COVERAGE)) for number in range(1, WORLDS + 1)]
-    true = np.mean([[mean.index_all, *mean.index_field] for mean in means], axis=0)
-    error, se, n_eff, below, above = (found[:, place] for place in range(5))
-    missed = [np.nanmean(side, axis=0) for side in (below, above)]
-    covered = 1 - missed[0] - missed[1]
-    yield f"(b) {len(found)} samples in {WORLDS} worlds: how often the 95 % interval holds the process mean"
-    yield ""
-    yield (
-        "| domain | process mean | bias | empirical SD | mean SE | SE/SD | n_eff | coverage % | truth below % | above % |"
-        " bar ≥ 93 |"
-    )
-    yield "|---|" + "---:|" * 9 + "---|"
-    for place, domain in enumerate(DOMAINS):
-        spread = float(np.sqrt(np.nanmean([np.nanvar(part) for part in np.array_split(error[:, place], WORLDS)])))
-        size = float(np.nanmean(n_eff[:, place]))
-        judged = domain == "all" or (size >= 100 and true[place] <= 95)
+    for mechanism in JUDGED:
+        causes, words = MECHANISMS[mechanism]
+        found = many_samples(pool, mechanism, MINIMUM, samples)
+        means = [process_mean(world(MODEL, number, causes)) for number in range(1, WORLDS + 1)]
+        true = np.mean([[mean.index_all, *mean.index_field] for mean in means], axis=0)
+        error, se, n_eff, below, above = (found[:, place] for place in range(5))
+        missed = [100 * np.nanmean(side, axis=0) for side in (below, above)]
+        yield f"(b) {len(found)} samples in {WORLDS} worlds; response depends on {words}"
+        yield ""
         yield (
-            f"| {domain} | {true[place]:.2f} | {np.nanmean(error[:, place]):+.3f} | {spread:.3f} |"
-            f" {np.nanmean(se[:, place]):.3f} | {np.nanmean(se[:, place]) / spread:.3f} | {size:,.0f} |"
-            f" {100 * covered[place]:.2f} | {100 * missed[0][place]:.2f} | {100 * missed[1][place]:.2f} |"
-            f" {_met(bool(covered[place] >= 0.93)) if judged else 'tabulated only'} |"
+            "| domain | process mean | bias | empirical SD | mean SE | SE/SD | n_eff | coverage % | truth below % |"
+            " above % | bar ≥ 93 |"
         )
+        yield "|---|" + "---:|" * 9 + "---|"
+        for place, domain in enumerate(DOMAINS):
+            spread, size = within_worlds(error[:, place]), float(np.nanmean(n_eff[:, place]))
+            covered = 100 - missed[0][place] - missed[1][place]
+            judged = domain == "all" or (size >= 100 and true[place] <= 95)
+            yield (
+                f"| {domain} | {true[place]:.2f} | {np.nanmean(error[:, place]):+.3f} | {spread:.3f} |"
+                f" {np.nanmean(se[:, place]):.3f} | {np.nanmean(se[:, place]) / spread:.3f} | {size:,.0f} |"
+                f" {covered:.2f} | {missed[0][place]:.2f} | {missed[1][place]:.2f} |"
+                f" {_met(bool(covered >= 93)) if judged else 'tabulated only'} |"
+            )
+        yield ""
+        yield f"Monte-Carlo standard error of a coverage of 95 %: {100 * (0.95 * 0.05 / len(found)) ** 0.5:.2f} points."
+        yield ""
+
+
+def within_worlds(error: Floats) -> float:
+    """Standard deviation of the estimate around the mean of its own world."""
+    return float(np.sqrt(np.nanmean([np.nanvar(part) for part in np.array_split(error, WORLDS)])))
+
+
+def study_joining(pool: ProcessPoolExecutor, samples: int) -> Iterable[str]:
+    yield f"(c) {samples} samples each: the province's index where a centre with fewer responses joins its neighbour"
     yield ""
-    yield f"Monte-Carlo standard error of a coverage of 95 %: {100 * (0.95 * 0.05 / len(found)) ** 0.5:.2f} points."
+    yield "| response | a class needs | bias | empirical SD | mean SE | root mean squared error | coverage % |"
+    yield "|---|---:|---:|---:|---:|---:|---:|"
+    for mechanism in JUDGED:
+        for minimum in MINIMA:
+            found = many_samples(pool, mechanism, minimum, samples)
+            error, se = found[:, 0, 0], found[:, 1, 0]
+            covered = 100 * (1 - found[:, 3, 0].mean() - found[:, 4, 0].mean())
+            yield (
+                f"| {mechanism} | {minimum} | {error.mean():+.3f} | {within_worlds(error):.3f} | {se.mean():.3f} |"
+                f" {np.sqrt(np.square(error).mean()):.3f} | {covered:.1f} |"
+            )
 
 
 def main() -> None:
@@ -213,7 +239,8 @@ def main() -> None:
     began = time.monotonic()
     lines: list[str] = []
     with ProcessPoolExecutor(chosen.processes) as pool:
-        for part in (study_bias(pool, chosen.waves), study_coverage(pool, chosen.samples)):
+        few = max(chosen.samples // 5, WORLDS)
+        for part in (study_bias(pool, chosen.waves), study_coverage(pool, chosen.samples), study_joining(pool, few)):
             for line in part:
                 lines.append(line)
                 print(line, flush=True)
