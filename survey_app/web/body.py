@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from flask import request
 
 from survey_app.response import MAX_SEQ
-from survey_app.web.errors import WebProblem
+from survey_app.web.errors import RETRY_SECONDS, WebProblem
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_RESPONSES = 200
@@ -35,10 +35,7 @@ class Sending:
 def read_object(keys: Collection[str]) -> dict[str, Any]:
     """The request's JSON object with exactly these keys; `WebProblem` 400, 413 or 415 otherwise."""
     _require_json()
-    raw = request.get_data(cache=False)
-    if request.content_length is None and len(raw) >= MAX_BODY_BYTES:
-        # Of a body sent in chunks no more than the bound is read, and no error tells that it was cut.
-        raise WebProblem("too-large")
+    raw = _whole_body()
     value = _parse(raw)
     if not isinstance(value, dict):
         _refuse("the body is not a JSON object")
@@ -73,6 +70,17 @@ def _read_time(value: object) -> datetime:
         if 2000 <= moment.year <= 2999:
             return moment
     _refuse("sent_at is not an RFC 3339 time with its offset")
+
+
+def _whole_body() -> bytes:
+    raw = request.get_data(cache=False)
+    if request.content_length is None and len(raw) >= MAX_BODY_BYTES:
+        # Of a body sent in chunks no more than the bound is read, and no error tells that it was cut.
+        raise WebProblem("too-large")
+    if len(raw) < (request.content_length or 0):
+        # The line's fault, not the client's, who shall send it again.
+        raise WebProblem("unavailable", "the body did not come whole", RETRY_SECONDS)
+    return raw
 
 
 def _require_json() -> None:

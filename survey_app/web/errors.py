@@ -125,7 +125,6 @@ def _http_error(error: HTTPException) -> Response:
     if status < 400:
         return Response(response=error.get_body(), status=status, headers=error.get_headers())
     if isinstance(error, ClientDisconnected):
-        # The body did not come whole: the line's fault, not the client's, who shall send it again.
         return _show(WebProblem("unavailable", retry_after=RETRY_SECONDS))
     kind = _BY_STATUS.get(status, "bad-request" if status < 500 else "internal")
     response = _show(WebProblem(kind))
