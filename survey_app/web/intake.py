@@ -107,6 +107,6 @@ def standing(store: Store, device: Device, last_seq: int, at: datetime, answered
 def last_known_wave(sending: Sending, results: Sequence[dict[str, Any]]) -> str | None:
     """The wave of the last response that the store holds now."""
     for raw, told in zip(reversed(sending.responses), reversed(results), strict=True):
-        if told["fate"] != "rejected" and isinstance(raw, dict):
+        if told["fate"] in ("stored", "already_stored") and isinstance(raw, dict):
             return str(raw["wave"])
     return None
