@@ -133,6 +133,8 @@ def index(
     measure = _IndexMeasure(codes, np.array((0.0, *_SCORES[item_method])), pool, combine)
     domains = read_domains(by, design.n)
     result = linearise(design, measure, domains)
+    if roll_up == "area_mean":
+        result = _without_empty_items(result, len(spec.items))
     names = ("index", *(f"factor:{code}" for code in spec.factors), *(f"item:{code}" for code in spec.items))
     shares = len(spec.items) if item_method == "top2" else 0
     if interval == "t":
@@ -144,6 +146,15 @@ def index(
         return _interval(result, degrees, level, bottom, len(names) - shares)
 
     return finish(result, domains.labels, names, level, df, methods, rule)
+
+
+def _without_empty_items(result: Linearised, items: int) -> Linearised:
+    """Undefine the index of a domain where an item, the last variables, has no valid answer."""
+    value, se, deff = result.value.copy(), result.se.copy(), result.deff.copy()
+    empty = np.isnan(value[:, -items:]).any(axis=1)
+    for numbers in (value, se, deff):
+        numbers[empty, 0] = np.nan
+    return replace(result, value=value, se=se, deff=deff)
 
 
 def answer_shares(design: SurveyDesign, answers: Mapping[str, Any], spec: IndexSpec, by: Any = None) -> Estimates:

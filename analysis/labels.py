@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, cast
 
 import numpy as np
@@ -104,8 +105,7 @@ def _encode_objects(array: NDArray[Any]) -> Codes:
     distinct = [value for value in dict.fromkeys(values) if not _is_missing(value)]
     labels = _ordered(distinct)
     position: dict[Any, int] = {label: i for i, label in enumerate(labels)}
-    find = position.get
-    code = np.fromiter((find(value, -1) for value in values), dtype=np.int64, count=len(values))
+    code = np.fromiter(map(position.get, values, repeat(-1)), dtype=np.int64, count=len(values))
     return Codes(code, tuple(labels))
 
 

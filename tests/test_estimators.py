@@ -1,6 +1,10 @@
 """Means, totals, ratios, proportions, composites: identities, and the textbook's variance written out."""
 
 import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -10,6 +14,8 @@ from hypothesis import strategies as st
 from textbook import Sample, design_variance, draw
 
 from analysis import AnalysisError, Estimates, SurveyDesign, composite, mean, proportion, ratio, total
+from analysis.estimators import ShareInterval
+from analysis.index import ItemMethod, RollUp
 
 seeds = st.integers(0, 10**6)
 COLUMNS = ("value", "se", "ci_low", "ci_high", "df", "deff", "n", "n_eff")
@@ -262,3 +268,24 @@ def test_any_layout_of_the_arrays(shape: str) -> None:
         "list": y.tolist(),
     }
     same(mean(design_of(s), layouts[shape], by=s.domain), mean(design_of(s), y, by=s.domain))
+
+
+# ---- the door and its page
+def run(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+
+
+def test_the_example_of_the_method_note_runs() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "method.md").read_text()
+    assert "factor:A" in run(page.split("```python\n")[1].split("```")[0])
+
+
+def test_the_method_note_names_every_choice() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "method.md").read_text()
+    for choices in (ShareInterval, ItemMethod, RollUp):
+        assert all(f"`{choice}`" in page for choice in get_args(choices))
+
+
+def test_importing_analysis_loads_numpy_and_nothing_heavier() -> None:
+    heavy = ("scipy", "pandas", "pyarrow", "statsmodels", "matplotlib")
+    assert run(f"import analysis, sys; print([m for m in {heavy} if m in sys.modules])") == "[]\n"

@@ -3,9 +3,12 @@
 Designs of R's own rake() are held to weights and values only: its residuals are fitted without weights.
 """
 
+import hashlib
+import re
+
 import golden_cases
 import pytest
-from golden_cases import FILES, RELATIVE, Case, cases, compare, load
+from golden_cases import FILES, GOLDEN, RELATIVE, Case, cases, compare, load
 
 NUMBER_COVERED = {  # of all entries in the file
     "moments": (355, 355),
@@ -27,6 +30,13 @@ def test_entry_agrees_with_r(case: Case) -> None:
 @pytest.mark.parametrize("file", FILES)
 def test_every_covered_entry_is_collected(file: str) -> None:
     assert (len(cases(file)), load(file)["count"]) == NUMBER_COVERED[file]
+
+
+def test_the_golden_files_are_as_they_came() -> None:
+    listed = re.findall(r"^([0-9a-f]{64})  (\S+)$", (GOLDEN / "PROVENANCE.md").read_text(), flags=re.MULTILINE)
+    assert {name for _, name in listed} == {path.name for path in GOLDEN.iterdir()} - {"PROVENANCE.md"}
+    for expected, name in listed:
+        assert hashlib.sha256((GOLDEN / name).read_bytes()).hexdigest() == expected, name
 
 
 def test_a_wrong_number_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
