@@ -12,7 +12,7 @@ from pathlib import Path
 
 from survey_app.model import Centre, ServiceField
 from survey_app.problems import Problem, SipasError
-from survey_app.questionnaire_table import Problems, check_text
+from survey_app.questionnaire.table import Problems, check_text
 
 CENTRE_COLUMNS = ("code", "name", "full_name", "unit", "kind", "group")
 FIELD_COLUMNS = ("code", "vi", "en", "source")

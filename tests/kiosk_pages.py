@@ -53,6 +53,7 @@ class Page(HTMLParser):
     words: str = ""
     headings: list[str] = field(default_factory=list)
     _inside: str = ""
+    _in_heading: bool = False
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -68,6 +69,7 @@ class Page(HTMLParser):
             self._inside = "textarea " + given["name"]
         elif tag == "h1":
             self.headings.append("")
+            self._in_heading = True
         elif tag == "input" and given.get("type") == "hidden":
             self.hidden.append((given["name"], given["value"]))
         elif tag == "input" and given.get("type") in ("radio", "checkbox"):
@@ -78,14 +80,14 @@ class Page(HTMLParser):
             self.texts[given["name"]] = given.get("value", "")
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in ("textarea", "h1"):
-            self._inside = ""
+        self._inside = ""
+        self._in_heading = self._in_heading and tag != "h1"
 
     def handle_data(self, data: str) -> None:
         self.words += data
         if self._inside.startswith("textarea "):
             self.texts[self._inside.removeprefix("textarea ")] += data.removeprefix("\n")
-        if self.headings and self._inside in ("h1", "span"):
+        if self._in_heading:
             self.headings[-1] += data
 
     @property

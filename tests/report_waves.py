@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from analysis.extract import read_extract
-from analysis.wave_result import Exclusion, LeftOut, Score, UsedRules, VerdictDetail, WaveResult
+from analysis.rules import UsedRules
+from analysis.wave_result import Exclusion, LeftOut, Score, VerdictDetail, WaveResult
 from analysis.weights import weight_to_register
 from tests import extracts
 

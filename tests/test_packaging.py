@@ -25,7 +25,7 @@ def _setup() -> configparser.ConfigParser:
 
 def _run(*command: str | Path, cwd: Path, **environment: str) -> str:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "SIPAS", "VIRTUAL"))}
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: PLW1510
         [str(part) for part in command], cwd=cwd, env=clean | environment, capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
@@ -42,7 +42,19 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (ROOT / name).is_file():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).write_bytes((ROOT / name).read_bytes())
-    _run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", folder, source, cwd=folder)
+    _run(
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        folder,
+        source,
+        cwd=folder,
+    )
     (built,) = folder.glob("*.whl")
     return built
 
@@ -100,7 +112,9 @@ def test_wheel_in_an_empty_environment_runs_the_demo(wheel: Path, tmp_path: Path
     python = tmp_path / "env" / "bin" / "python"
     _run(python, "-m", "pip", "install", "-q", "--require-hashes", "-r", ROOT / "requirements/run.lock", cwd=tmp_path)
     _run(python, "-m", "pip", "install", "-q", "--no-deps", wheel, cwd=tmp_path)
-    where = _run(python, "-c", "import survey_app, analysis; print(survey_app.__file__, analysis.__file__)", cwd=tmp_path)
+    where = _run(
+        python, "-c", "import survey_app, analysis; print(survey_app.__file__, analysis.__file__)", cwd=tmp_path
+    )
     assert str(ROOT) not in where
     instance = tmp_path / "demo"
     _run(

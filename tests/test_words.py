@@ -8,7 +8,7 @@ import pytest
 
 from analysis import findings
 from analysis.findings import Spread, Told
-from analysis.wave_result import SENTENCE
+from analysis.rules import SENTENCE
 from analysis.words import Words, load_messages
 
 HERE = Path(__file__).parents[1] / "analysis"

@@ -70,7 +70,7 @@ def create_wave(
     Example: sipas wave create q4 --form counter --months 2026-10,2026-11 \\
              --title-vi "Quý IV năm 2026" --title-en "Fourth quarter 2026"
     """
-    from survey_app.forms import find_form
+    from survey_app.questionnaire.finding import find_form
     from survey_app.settings import Settings
 
     questionnaire = find_form(form, Settings.load(instance_path()).questionnaires)

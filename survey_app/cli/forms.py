@@ -29,8 +29,8 @@ def check(ctx: click.Context, files: tuple[Path, ...], as_json: bool) -> None:
 
     Example: sipas questionnaire check questionnaires/counter.1.toml
     """
-    from survey_app.questionnaire_file import load
-    from survey_app.questionnaire_model import QuestionnaireError
+    from survey_app.questionnaire.file import load
+    from survey_app.questionnaire.model import QuestionnaireError
 
     problems: list[Problem] = []
     good = []
@@ -62,8 +62,8 @@ def show(id: str, version: str | None, lang: str | None, as_json: bool) -> None:
 
     Example: sipas questionnaire show counter --lang en
     """
-    from survey_app.forms import find_form
-    from survey_app.questionnaire_sheet import sheet
+    from survey_app.questionnaire.finding import find_form
+    from survey_app.questionnaire.sheet import sheet
 
     form = find_form(f"{id}.{version}" if version else id, instance_path() / "questionnaires")
     if lang is not None and lang not in form.languages:

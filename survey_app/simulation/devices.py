@@ -120,14 +120,16 @@ class Field:
             batch = queue.responses[done : done + self.batch]
             reply = self._send_batch(client, kiosk, batch)
             done = batch[-1]["seq"]
-            if wanted := _wanted(reply, queue):
+            if (first := wanted(reply, queue)) is not None:
                 again += 1
                 self._count(asked_again=1)
                 if again > 10:
                     raise SimulationError(
-                        Problem(f"the server keeps asking for {wanted}", f"device {kiosk.device}", "run sipas verify")
+                        Problem(
+                            f"the server keeps asking for number {first}", f"device {kiosk.device}", "run sipas verify"
+                        )
                     )
-                done = wanted - 1
+                done = first - 1
                 continue
             self.journal.sent(kiosk.device, done)
             with self._lock:
@@ -199,12 +201,12 @@ class Field:
                 setattr(self.tally, name, getattr(self.tally, name) + value)
 
 
-def _wanted(reply: Mapping[str, Any], queue: Queue) -> int | None:
+def wanted(reply: Mapping[str, Any], queue: Queue) -> int | None:
     """The lowest number the server asks to have again."""
-    wanted = [first for first, _ in reply["missing"]]
+    numbers = [first for first, _ in reply["missing"]]
     uuids = set(reply["resend"])
-    wanted += [response["seq"] for response in queue.responses if response["uuid"] in uuids] if uuids else []
-    return min(wanted, default=None)
+    numbers += [response["seq"] for response in queue.responses if response["uuid"] in uuids] if uuids else []
+    return min(numbers, default=None)
 
 
 def _refusal(reply: httpx.Response, path: str) -> "RefusedError":

@@ -42,7 +42,7 @@ class Connection:
         self._write = write
         self._depth = 0
         self._touched: set[str] = set()
-        self._heads: dict[str, Head] = {}
+        self._forget()
 
     @classmethod
     def create(cls, settings: Settings) -> Self:
@@ -115,7 +115,7 @@ class Connection:
             return
         with write_lock(self.settings.write_lock):
             self._touched = set()
-            self._heads = {}
+            self._forget()
             self._depth = 1
             try:
                 self._database.conn.execute("BEGIN IMMEDIATE")
@@ -132,15 +132,27 @@ class Connection:
 
     @contextlib.contextmanager
     def _nested(self) -> Iterator[None]:
+        # Named by depth, not at random as sqlite_utils' atomic() would: there is one for every response.
+        connection, name = self._database.conn, f"level_{self._depth}"
+        connection.execute(f"SAVEPOINT {name}")
         self._depth += 1
         try:
-            with self._database.atomic():
-                yield
+            yield
         except BaseException:
-            self._heads = {}  # what was remembered may just have been rolled back
+            self._forget()
+            if connection.in_transaction:
+                connection.execute(f"ROLLBACK TO {name}")
+                connection.execute(f"RELEASE {name}")
             raise
+        else:
+            connection.execute(f"RELEASE {name}")
         finally:
             self._depth -= 1
+
+    def _forget(self) -> None:
+        """Drop what is remembered of the running transaction, lest it outlive a rollback."""
+        self._heads: dict[str, Head] = {}
+        self._last_number: int | None = None
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:

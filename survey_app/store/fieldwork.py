@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from survey_app.ledger import compact
 from survey_app.model import Centre, Rules, ServiceField, Wave, moment, stamp
 from survey_app.questionnaire import Questionnaire
-from survey_app.questionnaire_file import parse
+from survey_app.questionnaire.file import parse
 from survey_app.settings import Settings
 from survey_app.store.connection import Connection, refusal
 

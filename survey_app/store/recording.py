@@ -99,7 +99,7 @@ class Recording(Devices):
 
     def _store(self, response: Response, content: bytes, checked: Checked, wave: Wave, arrival: Arrival) -> None:
         last = self._heads.get(wave.id) or self._head(wave.id)
-        number = self._next_number()
+        number = (self._last_number or self._stored_number()) + 1
         row = _row(response, wave, arrival, number, last.count + 1, content_hash(content))
         chain = link(last.head, row)
         self._flag_used_twice(response, arrival)
@@ -111,10 +111,11 @@ class Recording(Devices):
             self._execute("INSERT INTO comment (response, item, text) VALUES (?, ?, ?)", (number, item, text))
         self._touched.add(wave.id)
         self._heads[wave.id] = Head(last.count + 1, chain)
+        self._last_number = number
 
-    def _next_number(self) -> int:
-        row = self._row("SELECT max(number) FROM response")
-        return (row[0] or 0) + 1 if row else 1
+    def _stored_number(self) -> int:
+        row = self._row("SELECT coalesce(max(number), 0) FROM response")
+        return int(row[0]) if row else 0
 
     def _flag_used_twice(self, response: Response, arrival: Arrival) -> None:
         if response.seq is None:

@@ -4,6 +4,7 @@
 same names. Whether the answers fit is for `questionnaire.check`: a value that cannot be read counts as not given.
 """
 
+import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -33,12 +34,11 @@ def _choices(item: Item, language: str, fields: Sequence[ServiceField]) -> list[
     return found
 
 
-def _code(text: str) -> int:
+def _code(text: int | str) -> int:
     """A whole number such as the protocol carries; `ValueError` otherwise."""
-    code = int(text)
-    if abs(code) > MAX_NUMBER:
-        raise ValueError("too large a number")
-    return code
+    if not re.fullmatch(r"-?[0-9]{1,10}", str(text)) or abs(int(text)) > MAX_NUMBER:
+        raise ValueError("not a code")
+    return int(text)
 
 
 def _one(item: Item, language: str, fields: Sequence[ServiceField]) -> Any:

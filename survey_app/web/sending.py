@@ -11,7 +11,7 @@ from functools import partial
 
 from survey_app.model import Device, Receipt, ServiceField, stamp
 from survey_app.questionnaire import DECLINED, Questionnaire, asked, check
-from survey_app.questionnaire_words import message
+from survey_app.questionnaire.words import message
 from survey_app.response import Answer, Response, parse_response
 from survey_app.store import Store
 from survey_app.web.context import Services

@@ -1,54 +1,19 @@
-"""Questionnaires and the one validation of answers, used by pages, API, paper entry and import alike.
+"""The one validation of answers: routing, missing codes, and every answer held against its item.
 
-`load`, `parse`, `shipped` give a `Questionnaire`; `asked` is its routing; `check` holds a response against it and
-fills in the missing codes. Format of the files: docs/questionnaire-format.md.
+`asked`, `check`, `Checked`, `AnswerProblem` and the missing codes.
 """
 
 from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass, field
 
-from survey_app.questionnaire_file import load, parse, shipped
-from survey_app.questionnaire_model import (
-    Area,
+from survey_app.questionnaire.model import (
     Condition,
-    Factor,
-    Index,
     Item,
-    Option,
     Questionnaire,
-    QuestionnaireError,
-    Scale,
-    Section,
     Text,
 )
-from survey_app.questionnaire_words import MISSING_LABELS, message
+from survey_app.questionnaire.words import message
 from survey_app.response import Answer, Response
-
-__all__ = [
-    "BROKEN_OFF",
-    "DECLINED",
-    "MISSING_LABELS",
-    "NOT_APPLICABLE",
-    "NOT_ASKED",
-    "NOT_DRAWN",
-    "AnswerProblem",
-    "Area",
-    "Checked",
-    "Condition",
-    "Factor",
-    "Index",
-    "Item",
-    "Option",
-    "Questionnaire",
-    "QuestionnaireError",
-    "Scale",
-    "Section",
-    "asked",
-    "check",
-    "load",
-    "parse",
-    "shipped",
-]
 
 NOT_ASKED, NOT_APPLICABLE, DECLINED, BROKEN_OFF, NOT_DRAWN = -1, -2, -3, -4, -5
 GIVEN = 1

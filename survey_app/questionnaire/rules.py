@@ -8,8 +8,8 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from survey_app.questionnaire_model import Index, Item, Option, Questionnaire, Scale, Section
-from survey_app.questionnaire_table import Problems
+from survey_app.questionnaire.model import Index, Item, Option, Questionnaire, Scale, Section
+from survey_app.questionnaire.table import Problems
 from survey_app.response import MAX_TEXT
 
 T = TypeVar("T")

@@ -5,7 +5,7 @@ A message says what to do, never what went wrong inside.
 
 from collections.abc import Mapping
 
-from survey_app.questionnaire_model import Item, Text
+from survey_app.questionnaire.model import Item, Text
 
 MISSING_LABELS: Mapping[int, Text] = {
     -1: {"vi": "Không hỏi (theo đường dẫn câu hỏi)", "en": "Not asked (routing)"},

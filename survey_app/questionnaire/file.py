@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from survey_app.problems import Problem
-from survey_app.questionnaire_model import (
+from survey_app.questionnaire.model import (
     ITEM_METHODS,
     ROLL_UPS,
     Area,
@@ -28,8 +28,8 @@ from survey_app.questionnaire_model import (
     Scale,
     Section,
 )
-from survey_app.questionnaire_rules import Placed, check_rules
-from survey_app.questionnaire_table import Problems, Table, texts
+from survey_app.questionnaire.rules import Placed, check_rules
+from survey_app.questionnaire.table import Problems, Table, texts
 
 PUBLISHED = "published.sha256"
 KINDS = ("likert", "choice", "choices", "number", "text")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from survey_app.problems import Problem
-from survey_app.questionnaire_model import Text
+from survey_app.questionnaire.model import Text
 
 SOURCE_LABELS = ("[V]", "[V of a transcription]", "[S]", "[D]", "[I]", "[B]", "ours")
 _TYPE_NAMES = {

@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from survey_app.questionnaire_model import Condition, Index, Item, Option, Questionnaire, Text
+from survey_app.questionnaire.model import Condition, Index, Item, Option, Questionnaire, Text
 
 WIDTH = 110
 _INDENT = "    "

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from survey_app.problems import Problem
-from survey_app.questionnaire import Questionnaire
-from survey_app.questionnaire_file import load, shipped
-from survey_app.questionnaire_model import QuestionnaireError
+from survey_app.questionnaire.file import load, shipped
+from survey_app.questionnaire.model import Questionnaire, QuestionnaireError
 
 
 def find_form(name: str, own: Path) -> Questionnaire:
