@@ -83,6 +83,8 @@ def _numbers(data: Any, name: str) -> NDArray[Any]:
     if values.dtype.kind == "b":
         return values.astype(np.int8)
     try:
+        if hasattr(data, "to_numpy"):  # pandas' nullable types
+            return np.asarray(data.to_numpy(dtype=np.float64, na_value=np.nan))
         return values.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise AnalysisError(

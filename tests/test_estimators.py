@@ -257,7 +257,7 @@ def test_a_constant_has_no_error_and_no_design_effect() -> None:
     assert np.isnan(found.deff) and np.isnan(found.n_eff)
 
 
-@pytest.mark.parametrize("shape", ["strided", "fortran", "object", "list"])
+@pytest.mark.parametrize("shape", ["strided", "fortran", "object", "list", "nullable"])
 def test_any_layout_of_the_arrays(shape: str) -> None:
     s = draw(19)
     y = np.column_stack([s.y, s.answers["q2"]])
@@ -266,6 +266,7 @@ def test_any_layout_of_the_arrays(shape: str) -> None:
         "fortran": np.asfortranarray(y),
         "object": np.where(np.isnan(y), None, y),
         "list": y.tolist(),
+        "nullable": pd.DataFrame(y).astype("Int64"),
     }
     same(mean(design_of(s), layouts[shape], by=s.domain), mean(design_of(s), y, by=s.domain))
 

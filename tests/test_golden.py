@@ -8,7 +8,8 @@ import re
 
 import golden_cases
 import pytest
-from golden_cases import FILES, GOLDEN, RELATIVE, Case, cases, compare, load
+from golden_cases import FILES, RELATIVE, Case, cases, compare
+from golden_designs import GOLDEN, load
 
 NUMBER_COVERED = {  # of all entries in the file
     "moments": (355, 355),
