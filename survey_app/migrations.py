@@ -255,20 +255,23 @@ SCHEMA = "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER 
 """Everything that was declared; the indexes SQLite makes by itself have no SQL."""
 
 
-def database_on(connection: sqlite3.Connection) -> "Database":
-    """sqlite_utils' Database, without the half second it spends importing pandas.
+_OPTIONAL = ("pandas", "numpy")
 
-    sqlite_utils imports pandas only to know one more column type, and does without it where it is missing. While
-    it is imported for the first time pandas is therefore made to look missing, unless it is loaded already.
+
+def database_on(connection: sqlite3.Connection) -> "Database":
+    """sqlite_utils' Database, without the half second it spends importing pandas and numpy.
+
+    sqlite_utils imports them only to know some more column types, and does without where they are missing. While it
+    is imported for the first time they are therefore made to look missing, unless they are loaded already.
+    Measured in processor time: 0.53 s with them, 0.10 s without.
     """
-    hidden = "sqlite_utils" not in sys.modules and "pandas" not in sys.modules
-    if hidden:
-        sys.modules["pandas"] = None  # type: ignore[assignment]
+    hidden = () if "sqlite_utils" in sys.modules else tuple(name for name in _OPTIONAL if name not in sys.modules)
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
     try:
         from sqlite_utils import Database
     finally:
-        if hidden:
-            sys.modules.pop("pandas", None)
+        for name in hidden:
+            sys.modules.pop(name, None)
     return Database(connection, execute_plugins=False)
 
 
