@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from datetime import date
@@ -166,13 +167,13 @@ def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
 def test_it_serves_a_kiosk_until_told_to_stop(served: tuple[subprocess.Popen[str], list[str]], tmp_path: Path) -> None:
     process, lines = served
     said = "".join(lines)
-    url = re.findall(r"kiosk: (http://127\.0\.0\.1:\d+)/", said)[0]
+    url = re.findall(r"kiosk: (http://127\.0\.0\.1:\d+)/enrol", said)[0]
     code = re.findall(r"enrolment code: (\S+)", said)[0]
-    request = urllib.request.Request(
-        f"{url}/api/v1/enrol", json.dumps({"code": code}).encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=10) as reply:
-        assert json.load(reply)["centre"] == "TINH"
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    with browser.open(f"{url}/enrol", urllib.parse.urlencode({"code": code}).encode(), timeout=10) as page:
+        shown = page.read().decode("utf-8")
+    assert page.url == f"{url}/"
+    assert "mô phỏng" in shown.lower() and "<form" in shown
     process.send_signal(signal.SIGINT)
     assert process.wait(40) == 0
     with server_lock(Settings.load(tmp_path / "demo").server_lock):

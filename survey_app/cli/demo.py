@@ -84,7 +84,7 @@ def _show(outcome: "Outcome", server: "DemoServer", served: bool) -> None:
     click.echo(f"  Report in English:   {(outcome.reports / 'report.en.html').as_uri()}")
     click.echo(f"  Bảng điểm / scores:  {outcome.reports / 'scores.csv'}")
     if served:
-        click.echo(f"  Máy tại quầy / kiosk: {server.url}/")
+        click.echo(f"  Máy tại quầy / kiosk: {server.url}/enrol")
         click.echo(f"    mã đăng ký / enrolment code: {outcome.code}")
         click.echo(
             f"    đợt / wave {outcome.trial_wave}: để dùng thử, mô phỏng / for trying, simulated; valid once, 24 h"
