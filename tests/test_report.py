@@ -228,7 +228,13 @@ class TestPage:
         assert page.all("html")[0]["lang"] in ("vi", "en")
 
 
-NASTY = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', 'A & B\'s "q" {{ 7*7 }} $x$', "rất dài " * 60]
+NASTY = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    'A & B\'s "q" {{ 7*7 }} $x$',
+    "rất dài " * 60,
+    "http://127.0.0.1:9/x file:///etc/passwd",
+]
 
 
 @pytest.mark.parametrize("name", NASTY)
@@ -242,6 +248,7 @@ def test_names_are_shown_as_text(name: str, ordinary: WaveResult, tmp_path: Path
     page = Page(files.html)
     assert not page.all("script")
     assert not page.all("img")
+    assert not [tag for tag, found in page.tags for name in LOADING & set(found) if not found[name].startswith("#")]
     assert " ".join(name.split()) in page.text
     for plot in files.plots:
         if plot.suffix == ".svg":
