@@ -15,7 +15,7 @@ from survey_app.web.body import read_object, read_sending
 from survey_app.web.context import services
 from survey_app.web.device import bearer_device, require_safe_transport, set_device_cookie
 from survey_app.web.errors import WebProblem
-from survey_app.web.intake import fields_of, last_known_wave, receive, result, standing, wave_of
+from survey_app.web.intake import fields_of, receive, wave_of
 from survey_app.web.openapi import description
 
 api = Blueprint("api", __name__)
@@ -43,10 +43,7 @@ def responses() -> Response:
     provided = services()
     if wait := provided.limit.spend(device.id, max(1, len(sending.responses))):
         raise WebProblem("too-many-requests", retry_after=wait)
-    results = [result(receipt) for receipt in receive(provided, device, sending)]
-    answered = last_known_wave(sending, results)
-    told = standing(provided.reader(), device, sending.last_seq, provided.now(), answered)
-    return jsonify({"results": results, **told})
+    return jsonify(receive(provided, device, sending))
 
 
 @api.get("/api/v1/device")

@@ -1,6 +1,6 @@
 """From a sending to its receipts, and what a device is told of its present standing.
 
-`receive`, `standing`, `fields_of`.
+`receive`, `wave_of`, `fields_of`.
 """
 
 from collections.abc import Sequence
@@ -26,13 +26,17 @@ class Unreadable:
     errors: tuple[str, ...]
 
 
-def receive(provided: Services, device: Device, sending: Sending) -> tuple[Receipt | Unreadable, ...]:
-    """Record a sending and say the fate of each response, in order; returns once the commit is on disk."""
+def receive(provided: Services, device: Device, sending: Sending) -> dict[str, Any]:
+    """Record a sending; returns the answer once the commit is on disk.
+
+    The answer is read in the transaction that records: of one moment with it, and without waking a second connection.
+    """
     received = provided.now()
     read = tuple(_read(raw) for raw in sending.responses)
 
-    def work(store: Store) -> tuple[Receipt | Unreadable, ...]:
-        return _record(store, device, read, received, sending)
+    def work(store: Store) -> dict[str, Any]:
+        results = [_result(receipt) for receipt in _record(store, device, read, received, sending)]
+        return {"results": results, **_standing(store, device, sending, results, provided.now())}
 
     return provided.write(work)
 
@@ -68,7 +72,7 @@ def _read(raw: object) -> Response | Unreadable:
         return Unreadable(uuid if legible else None, seq if numbered else None, error.errors)
 
 
-def result(receipt: Receipt | Unreadable) -> dict[str, Any]:
+def _result(receipt: Receipt | Unreadable) -> dict[str, Any]:
     if isinstance(receipt, Unreadable):
         return {"uuid": receipt.uuid, "fate": "rejected", "errors": list(receipt.errors)}
     if receipt.fate == "rejected":
@@ -86,25 +90,26 @@ def fields_of(store: Store) -> list[dict[str, Any]]:
     return [{"code": field.code, "label": dict(field.label)} for field in store.fields()]
 
 
-def standing(store: Store, device: Device, last_seq: int, at: datetime, answered: str | None) -> dict[str, Any]:
-    """What every acknowledgement carries. Without an open wave the ledger is that of the wave `answered`."""
-    with store.snapshot():
-        wave = wave_of(store, device)
-        chain = wave.id if wave else answered
-        head = store.head(chain) if chain else None
-        return {
-            "server_time": stamp(at),
-            "wave": wave.id if wave else None,
-            "questionnaire": wave.questionnaire if wave else None,
-            "version": wave.version if wave else None,
-            "fields": fields_of(store),
-            "missing": [list(gap) for gap in store.missing(device.id, last_seq)],
-            "resend": [],
-            "ledger": {"count": head.count, "head": head.head} if head else None,
-        }
+def _standing(
+    store: Store, device: Device, sending: Sending, results: Sequence[dict[str, Any]], at: datetime
+) -> dict[str, Any]:
+    """What every acknowledgement carries. Without an open wave the ledger is that of the last response known."""
+    wave = wave_of(store, device)
+    chain = wave.id if wave else _last_known_wave(sending, results)
+    head = store.head(chain) if chain else None
+    return {
+        "server_time": stamp(at),
+        "wave": wave.id if wave else None,
+        "questionnaire": wave.questionnaire if wave else None,
+        "version": wave.version if wave else None,
+        "fields": fields_of(store),
+        "missing": [list(gap) for gap in store.missing(device.id, sending.last_seq)],
+        "resend": [],
+        "ledger": {"count": head.count, "head": head.head} if head else None,
+    }
 
 
-def last_known_wave(sending: Sending, results: Sequence[dict[str, Any]]) -> str | None:
+def _last_known_wave(sending: Sending, results: Sequence[dict[str, Any]]) -> str | None:
     """The wave of the last response that the store holds now."""
     for raw, told in zip(reversed(sending.responses), reversed(results), strict=True):
         if told["fate"] in ("stored", "already_stored") and isinstance(raw, dict):
