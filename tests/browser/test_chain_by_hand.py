@@ -125,7 +125,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         tablets = {}
         for centre, code in codes.items():
-            tablets[centre] = browser.new_context().new_page()
+            tablets[centre] = browser.new_context(viewport={"width": 640, "height": 400}).new_page()
             tablets[centre].goto(address + "enrol")
             tablets[centre].locator('input[name="code"]').fill(code)
             with tablets[centre].expect_navigation():
@@ -218,8 +218,13 @@ def test_the_province_is_published_and_thin_cells_are_not(report: Path) -> None:
     assert rows["all", "all", "index"]["suppressed"] == "no"
     assert (rows["all", "all", "index"]["responses"], rows["all", "all", "index"]["dossiers"]) == ("60", "1050")
     assert rows["field", "dat-dai", "index"]["suppressed"] == "no"
-    # 24 responses: fewer than 30.
-    assert {row["suppressed"] for key, row in rows.items() if key[1] == "ho-tich"} == {"unreliable"}
+    # 24 responses, fewer than 30; and of feedback (factor E) fewer than 5.
+    thin = {measure: row["suppressed"] for (_, domain, measure), row in rows.items() if domain == "ho-tich"}
+    assert thin.pop("index") == thin.pop("overall") == "unreliable"
+    assert {measure for measure, state in thin.items() if state != "unreliable"} <= {
+        "factor:E",
+        *(f"item:{i}" for i in FACTORS["E"]),
+    }
 
 
 def test_other_visits_stand_apart_and_what_was_left_out_is_counted(report: Path) -> None:
@@ -230,7 +235,7 @@ def test_other_visits_stand_apart_and_what_was_left_out_is_counted(report: Path)
     assert counted.count(ASKED) == 4
     assert {(row["suppressed"], row["value"], row["responses"]) for row in asked.values()} == {("confidential", "", "")}
     quality = json.loads((report / "quality.json").read_text(encoding="utf-8"))
-    assert quality["left_out"]["no_field"] == 1
+    assert [(each["reason"], each["responses"]) for each in quality["left_out"]] == [("no_field", 1)]
 
 
 def test_weights_meet_the_register(report: Path) -> None:
