@@ -58,7 +58,7 @@ def _trust(reading: Reading) -> tuple[str, ...]:
     words, score = reading.words, reading.result.score()
     detail = reading.verdict(score) if score else None
     if score is None or score.value is None:
-        return ()
+        return tuple(reading.notes(score))
     sentences = []
     if detail and detail.answered is not None:
         sentences.append(words("lead.answered", r=words.percent(100 * detail.answered)))

@@ -251,7 +251,10 @@ def _rows(sheet: Sheet, labels: Sequence[tuple[str, bool]], left: float, right: 
 def _hidden(axes: "Axes", floor_at: float, row: int, words: str) -> None:
     """The words of a hidden cell in its row, on paper so that no line runs through them."""
     backing = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.5}
-    axes.text(floor_at, row, f" {words}", fontsize=SMALL, color=MUTED, va="center", bbox=backing)
+    axes.annotate(
+        words, (floor_at, row), (4, 0), textcoords="offset points", fontsize=SMALL, color=MUTED, va="center",
+        bbox=backing,
+    )  # fmt: skip
 
 
 def _columns(
