@@ -174,9 +174,10 @@ class Kiosk:
     clock: Clock
     writer: Writer
 
-    def tablet(self, centre: str = "C01") -> Tablet:
+    def tablet(self, centre: str = "C01", *, simulated: bool = False) -> Tablet:
         client = self.app.test_client()
-        client.set_cookie("device", served.enrol(self.settings, centre)[1])
+        code = self.asked_of_store(lambda store: store.add_device(centre, simulated=simulated))[1]
+        client.set_cookie("device", self.asked_of_store(lambda store: store.enrol(code)).token)
         return Tablet(client)
 
     def stored(self, disposition: str = "complete") -> list[StoredResponse]:

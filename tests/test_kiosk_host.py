@@ -55,6 +55,13 @@ def test_a_code_sets_the_tablet_up_once(kiosk: Kiosk, client: FlaskClient) -> No
     assert "Mã không đúng, đã dùng hoặc đã hết hạn" in again.get_data(as_text=True)
 
 
+def test_a_tablet_in_use_never_runs_out(kiosk: Kiosk) -> None:
+    tablet = kiosk.tablet()
+    cookie = tablet.open().headers["Set-Cookie"]
+    assert "Max-Age=34560000" in cookie and "HttpOnly" in cookie and "SameSite=Strict" in cookie
+    assert "Set-Cookie" not in tablet.tap("start.vi").headers
+
+
 @pytest.mark.parametrize("code", ["", " ", "AAAA-BBBB-CCCC-DDDD", "\x00", "é" * 16, "x" * 500, PAYLOAD])
 def test_a_bad_code_is_told_on_the_page(client: FlaskClient, code: str) -> None:
     answer = client.post("/enrol", data={"code": code})

@@ -13,12 +13,14 @@ import pytest
 from fontTools.ttLib import TTFont
 
 import survey_app.web
+from survey_app.model import Wave
 from survey_app.questionnaire import Questionnaire, load, shipped
 from survey_app.questionnaire.words import message
+from survey_app.store import Store
 from survey_app.web.messages import LANGUAGES, messages, say
 from survey_app.web.screens import CARDS, place_of, route, screens
 from tests.kiosk_pages import FILED, RECEIVED, Kiosk, Page, Tablet, kiosk_at
-from tests.served import counter
+from tests.served import CENTRES, WAVE, counter
 
 ROOT = Path(__file__).resolve().parent.parent
 WEB = Path(survey_app.web.__file__).parent
@@ -117,9 +119,26 @@ def test_the_first_page_weighs_little(kiosk: Kiosk) -> None:
     assert size <= 60 * 1024, "half the bar is what it needs: look what made it heavier"
 
 
-def test_a_simulated_wave_says_so_on_every_page(tmp_path: Path) -> None:
+@pytest.mark.parametrize("simulated", [True, False])
+def test_only_a_simulated_wave_says_so_and_on_every_page(tmp_path: Path, simulated: bool) -> None:
     with kiosk_at(tmp_path) as kiosk:
-        assert "Mô phỏng" not in kiosk.tablet().open().words
+        kiosk.asked_of_store(lambda store: store.close_wave(WAVE))
+        kiosk.asked_of_store(lambda store: _open_another(store, simulated))
+        tablet = kiosk.tablet(simulated=simulated)
+        pages = [tablet.open(), tablet.tap("start.vi"), tablet.tap("stop"), tablet.tap("stay")]
+        tablet.walk(RECEIVED)
+        pages.append(tablet.tap("send"))
+        assert "Cảm ơn Ông/Bà" in tablet.page.headings
+        assert {"Mô phỏng" in page.words for page in pages} == {simulated}
+
+
+def _open_another(store: Store, simulated: bool) -> None:
+    form = counter()
+    title = {"vi": "Khác", "en": "Other"}
+    store.create_wave(
+        Wave("khac", "counter", title, form.id, form.version, ("2026-11",), CENTRES, simulated=simulated), form
+    )
+    store.open_wave("khac")
 
 
 # ---- words

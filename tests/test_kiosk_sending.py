@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from survey_app.store import Store
-from survey_app.web.kiosk import visits
+from survey_app.web.showing import visits
 from tests.kiosk_pages import FILED, RECEIVED, Kiosk, Tablet, kiosk_at
 from tests.served import WAVE
 
@@ -233,6 +233,7 @@ def test_a_form_that_could_not_be_stored_stays_on_the_page(
         patch.setattr(Store, "record", failure)
         page = tablet.tap("send", {"COMMENT": comment})
         assert page.status == 503 and "Chưa gửi được" in page.headings
+        assert page.headers["Refresh"] == "1200; url=/"
         assert page.carried["a-II.A1"] == "5" and page.carried["a-COMMENT"] == comment
         assert tablet.tap("send").status == 503
     assert THANKS in tablet.tap("send").headings
@@ -245,6 +246,17 @@ def test_back_from_a_form_that_could_not_be_stored(tablet: Tablet, monkeypatch: 
         patch.setattr(Store, "record", _disk_full)
         tablet.tap("send", {"COMMENT": "giữ lại"})
     assert tablet.tap("stay").texts == {"a-COMMENT": "giữ lại"}
+
+
+def test_a_form_that_the_store_refuses_stays_on_the_page(
+    kiosk: Kiosk, tablet: Tablet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _ready(tablet)
+    with monkeypatch.context() as patch:
+        patch.setattr("survey_app.store.recording.refusals", lambda *_: ("wrong_questionnaire",))
+        assert "Chưa gửi được" in tablet.tap("send").headings
+    assert THANKS in tablet.tap("send").headings
+    assert len(kiosk.stored()) == 1
 
 
 # ---- a wave that ends

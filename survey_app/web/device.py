@@ -1,6 +1,6 @@
 """Which device is asking: by bearer token on the API, by cookie on the pages, never the one for the other.
 
-`current_device`, `bearer_device`, `set_device_cookie`, `forget_device_cookie`, `require_safe_transport`.
+`current_device`, `bearer_device`, `set_device_cookie`, `renew_device_cookie`, `forget_device_cookie`, `require_safe_transport`.
 """
 
 from ipaddress import ip_address
@@ -12,7 +12,7 @@ from survey_app.web.context import services
 from survey_app.web.errors import WebProblem
 
 API_PREFIX = "/api/"
-COOKIE_DAYS = 400  # the longest a browser keeps a cookie; each page of the kiosk renews it
+COOKIE_DAYS = 400  # the longest a browser keeps a cookie; each start page of the kiosk renews it
 TOKEN_BOUND = 200
 
 
@@ -32,6 +32,12 @@ def set_device_cookie(response: Response, token: str) -> None:
         httponly=True,
         samesite="Strict",
     )
+
+
+def renew_device_cookie(response: Response) -> None:
+    """Let a tablet in use never run out."""
+    if token := request.cookies.get(cookie_name()):
+        set_device_cookie(response, token)
 
 
 def forget_device_cookie(response: Response) -> None:

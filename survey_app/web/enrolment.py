@@ -1,15 +1,14 @@
 """The page on which staff set a tablet up for their centre, with the one-time code of the province."""
 
-from functools import partial
-
-from flask import Blueprint, Response, make_response, render_template, request, url_for
+from flask import Blueprint, Response, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from survey_app.store import EnrolmentError
 from survey_app.web.context import services
 from survey_app.web.device import require_safe_transport, set_device_cookie
 from survey_app.web.errors import WebProblem
-from survey_app.web.messages import LANGUAGES, say
+from survey_app.web.messages import LANGUAGES
+from survey_app.web.showing import page
 
 MAX_CODE = 100
 
@@ -50,6 +49,4 @@ def _insecure() -> AnyResponse:
 
 def _page(template: str, *, status: int = 200, **values: object) -> AnyResponse:
     asked = request.args.get("language", "vi")
-    language = asked if asked in LANGUAGES else "vi"
-    page = render_template(template, say=partial(say, language), say_in=say, language=language, size=1, **values)
-    return make_response(page, status)
+    return page(template, asked if asked in LANGUAGES else "vi", 1, status=status, **values)
