@@ -14,7 +14,7 @@ from typing import Any, Generic, Self, TypeVar
 from survey_app.problems import Problem, SipasError
 from survey_app.settings import Settings
 from survey_app.store import Store
-from survey_app.witnesses import read_heads_log
+from survey_app.verification.witnesses import read_heads_log
 
 T = TypeVar("T")
 GROUP = 64

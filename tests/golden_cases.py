@@ -1,6 +1,6 @@
 """Golden numbers of R `survey` (tests/golden/README.md): which entries the door covers, and what we compute for them.
 
-`python tests/golden_cases.py` prints, per file, how many entries agree and the worst relative difference.
+`python -m tests.golden_cases` prints, per file, how many entries agree and the worst relative difference.
 """
 
 from collections.abc import Iterator
@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from golden_designs import CALIBRATED, R_RAKE, columns, data, design, domain, evaluate, load, margins
 
 import analysis
 from analysis import AnalysisError, IndexSpec, SurveyDesign
 from analysis.intervals import clopper_pearson
+from tests.golden_designs import CALIBRATED, R_RAKE, columns, data, design, domain, evaluate, load, margins
 
 FILES = ("moments", "proportions", "calibration", "index", "kish", "lone_psu", "comparisons")
 RELATIVE, SMALLEST = 1e-8, 1e-6

@@ -12,7 +12,6 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
-from extracts import many, write
 
 from analysis.cli import INSTANCE_KEY, estimate, report, weights
 from analysis.errors import AnalysisError
@@ -21,6 +20,7 @@ from analysis.rules import SENTENCE
 from analysis.wave_result import COLUMNS
 from survey_app.cli import main
 from survey_app.cli.context import INSTANCE_KEY as KEY_OF_THE_APP
+from tests.extracts import many, write
 
 TABLES = ("scores.csv", "scores_filed.csv", "scores_asked.csv")
 SIDE = (

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from textbook import Sample, design_variance, draw, indicators, raked, residuals
 
 from analysis import AnalysisError, SurveyDesign, composite, mean, post_stratify, proportion, rake, ratio, total
+from tests.textbook import Sample, design_variance, draw, indicators, raked, residuals
 
 seeds = st.integers(0, 10**6)
 

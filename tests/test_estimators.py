@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from textbook import Sample, design_variance, draw
 
 from analysis import AnalysisError, Estimates, SurveyDesign, composite, mean, proportion, ratio, total
 from analysis.estimators import ShareInterval
 from analysis.index import ItemMethod, RollUp
+from tests.textbook import Sample, design_variance, draw
 
 seeds = st.integers(0, 10**6)
 COLUMNS = ("value", "se", "ci_low", "ci_high", "df", "deff", "n", "n_eff")

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from textbook import draw
 
 from analysis import AnalysisError, SurveyDesign, composite, mean, proportion, ratio
+from tests.textbook import draw
 
 S = draw(1)
 N = len(S.weight)

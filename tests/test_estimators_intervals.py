@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from textbook import draw
 
 from analysis import SurveyDesign, kish, mean, proportion
 from analysis.intervals import beta, clopper_pearson, korn_graubard, logit, t, wilson
+from tests.textbook import draw
 
 
 def one(*numbers: float) -> list[np.ndarray]:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from extracts import ITEMS, many, register_row, response, write
 
 from analysis.errors import AnalysisError
 from analysis.extract import newest_extract, read_extract
+from tests.extracts import ITEMS, many, register_row, response, write
 
 
 @pytest.fixture

@@ -6,10 +6,11 @@ Designs of R's own rake() are held to weights and values only: its residuals are
 import hashlib
 import re
 
-import golden_cases
 import pytest
-from golden_cases import FILES, RELATIVE, Case, cases, compare
-from golden_designs import GOLDEN, load
+
+from tests import golden_cases
+from tests.golden_cases import FILES, RELATIVE, Case, cases, compare
+from tests.golden_designs import GOLDEN, load
 
 NUMBER_COVERED = {  # of all entries in the file
     "moments": (355, 355),

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from textbook import Sample, design_variance, draw
 
 from analysis import AnalysisError, IndexSpec, SurveyDesign, answer_shares, index, kish, mean, proportion, rake
 from analysis.intervals import clopper_pearson, logit
+from tests.textbook import Sample, design_variance, draw
 
 seeds = st.integers(0, 10**6)
 SPEC = IndexSpec(("q1", "q2", "q3", "q4"), {"A": ("I", ("q1", "q2")), "B": ("II", ("q3", "q4"))})

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from survey_app.chain_check import Link, Witness, follow, hold_against
 from survey_app.extract import write_extract
 from survey_app.ledger import GENESIS, content_hash, link
 from survey_app.model import Device, RegisterRow
@@ -18,6 +17,7 @@ from survey_app.settings import Settings
 from survey_app.store import Store
 from survey_app.store.recording import RESPONSE_COLUMNS
 from survey_app.verification import verify
+from survey_app.verification.chain import Link, Witness, follow, hold_against
 from tests.ground import FORM, NOON, enrolled, make_store, record, response, tamper, wave
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from extracts import day, many, register_row, response, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from analysis.joining import join_neighbours
 from analysis.output import write_weights
 from analysis.register import read_register_file, register_of
 from analysis.weights import Weighting, weight_to_register
+from tests.extracts import day, many, register_row, response, write
 
 
 def make(folder: Path, rows: Any, register: Any, **given: Any) -> Extract:

@@ -6,10 +6,10 @@ from string import Formatter
 
 import pytest
 
-from analysis import findings
-from analysis.findings import Spread, Told
+from analysis.report import findings
+from analysis.report.findings import Spread, Told
+from analysis.report.words import Words, load_messages
 from analysis.rules import SENTENCE
-from analysis.words import Words, load_messages
 
 HERE = Path(__file__).parents[1] / "analysis"
 VI, EN = Words("vi"), Words("en")
@@ -63,7 +63,7 @@ def test_both_languages_take_the_same_names(key: str) -> None:
 
 
 def test_every_message_is_used() -> None:
-    sources = [*HERE.glob("*.py"), *(HERE / "templates").glob("*.j2")]
+    sources = [*HERE.glob("**/*.py"), *HERE.glob("report/templates/*.j2")]
     code = "\n".join(path.read_text(encoding="utf-8") for path in sources)
     literal = set(re.findall(r"[\"'(]([a-z_]+\.[a-z0-9_]+)[\"']", code))
     begun = {prefix for prefix in re.findall(r"f[\"']([a-z_]+\.[a-z_]*)\{", code)}

@@ -6,8 +6,8 @@ Public: field_table, overall_table, factor_table, mix_table, item_table, respons
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analysis.reading import Reading
-from analysis.report_table import Cell, Column, Notes, Row, Table
+from analysis.report.reading import Reading
+from analysis.report.table import Cell, Column, Notes, Row, Table
 from analysis.wave_result import Score
 
 NEAR_CEILING = 88.0

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from analysis.codebook import Codebook
-from analysis.findings import Spread, Told
 from analysis.register import POPULATION_TEXT
+from analysis.report.findings import Spread, Told
+from analysis.report.words import Words
 from analysis.wave_result import Score, VerdictDetail, WaveResult
-from analysis.words import Words
 
 HIDDEN = ("unreliable", "confidential", "complementary")
 #: How a note of scores.csv begins -> the sentence that says it; what follows a comparison is its limit. The other

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from survey_app.audit_check import check_conflicts, check_register, check_waves
-from survey_app.chain_check import RESTORE, Link, follow, hold_against
 from survey_app.ledger import content_hash, text_hmac
 from survey_app.model import Wave
 from survey_app.problems import Problem, SipasError
@@ -20,7 +18,9 @@ from survey_app.response import KEYS, parse_response
 from survey_app.settings import Settings
 from survey_app.store import EVENTS, Store, answer_rows
 from survey_app.store.auditing import LedgerRow
-from survey_app.witnesses import Witnesses, read_heads_log, read_manifests
+from survey_app.verification.audit import check_conflicts, check_register, check_waves
+from survey_app.verification.chain import RESTORE, Link, follow, hold_against
+from survey_app.verification.witnesses import Witnesses, read_heads_log, read_manifests
 
 _UNREADABLE = (SipasError, LookupError, TypeError, ValueError, AttributeError)
 Step = Callable[[int, int], None]

@@ -6,12 +6,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-from survey_app.chain_check import RESTORE
 from survey_app.ledger import content_hash
 from survey_app.model import stamp
 from survey_app.problems import Problem
 from survey_app.store import Store, rows_hash
 from survey_app.store.fieldwork import definition
+from survey_app.verification.chain import RESTORE
 
 
 def check_waves(store: Store) -> Iterator[Problem]:

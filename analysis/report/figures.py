@@ -8,8 +8,8 @@ from functools import partial
 from math import isfinite
 
 from analysis import plots
-from analysis.findings import factor_finding, response_finding, score_finding
-from analysis.reading import Reading
+from analysis.report.findings import factor_finding, response_finding, score_finding
+from analysis.report.reading import Reading
 from analysis.wave_result import Score
 
 CLASSES = 24

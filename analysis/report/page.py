@@ -1,7 +1,4 @@
-"""The report of a wave: one HTML file that fetches nothing and prints on A4, and its plots as SVG and PNG.
-
-Public: write_report, ReportFiles.
-"""
+"""Puts the page together: sections, plots, style and faces in one file."""
 
 import base64
 from collections.abc import Mapping
@@ -10,10 +7,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.reading import Reading
-from analysis.report_sections import Lead, Section, lead, sections
+from analysis.report.reading import Reading
+from analysis.report.sections import Lead, Section, lead, sections
+from analysis.report.words import Language, Words
 from analysis.wave_result import WaveResult
-from analysis.words import Language, Words
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -21,7 +18,7 @@ if TYPE_CHECKING:
     from analysis.plots import Drawing
 
 HERE = Path(__file__).parent
-STATIC = HERE / "static"
+STATIC = HERE.parent / "static"
 FACES = ((400, "BeVietnamPro-Regular.ttf"), (600, "BeVietnamPro-SemiBold.ttf"))
 SUFFIX: Mapping[Language, str] = {"vi": "", "en": ".en"}
 
@@ -52,7 +49,7 @@ def write_report(
 
     truth : a simulated wave's truth.json, shown beside the estimates; None for any other wave
     """
-    from analysis.report_plots import draw
+    from analysis.report.figures import draw
 
     reading = Reading(result, Words(language))
     drawings = draw(reading)

@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from survey_app.chain_check import Witness
 from survey_app.problems import Problem
+from survey_app.verification.chain import Witness
 
 Witnesses = dict[str, list[Witness]]
 _LINE = re.compile(r"(\S+)\t(\S+)\t([0-9]+)\t([0-9a-f]{64})")

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from analysis import report_tables as tables
-from analysis.findings import tipping_sentence, verdict_sentence
-from analysis.reading import Reading
-from analysis.report_table import Table
-from analysis.report_weights import diagnostics_table, error_table, joining_tables, left_out_table, silent_sentence
+from analysis.report import tables
+from analysis.report.findings import tipping_sentence, verdict_sentence
+from analysis.report.reading import Reading
+from analysis.report.table import Table
+from analysis.report.weighting import diagnostics_table, error_table, joining_tables, left_out_table, silent_sentence
 
 
 @dataclass(frozen=True)

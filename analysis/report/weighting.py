@@ -3,8 +3,8 @@
 Public: left_out_table, diagnostics_table, joining_tables, error_table, silent_sentence.
 """
 
-from analysis.reading import Reading
-from analysis.report_table import Cell, Column, Row, Table
+from analysis.report.reading import Reading
+from analysis.report.table import Cell, Column, Row, Table
 
 NAMED_CENTRES = 12
 

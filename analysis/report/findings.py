@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from analysis.words import Words
+from analysis.report.words import Words
 
 NAMED = 3
 """Up to this many service fields a sentence names; beyond, it counts them."""
