@@ -33,6 +33,7 @@ from analysis.design import SurveyDesign
 from analysis.index import index
 from analysis.weights import weight_to_register
 from benchmarks.simulated_extract import Causes, codebook, extract_of, index_spec, seeds, world
+from survey_app.model import Rules
 from survey_app.population import RECEIVED, draw_answers, draw_visits, finite_truth, load_model, process_mean
 
 Floats = npt.NDArray[np.float64]
@@ -47,7 +48,7 @@ MECHANISMS = {
     ),
 }
 JUDGED = ("uncorrelated", "correlated")
-MINIMUM = 20
+MINIMUM = Rules().minimum_cell  # of a wave for which nothing else was decided
 MINIMA = (1, 5, 10, 20)
 WORLDS = 8
 MODEL = load_model("counter")
@@ -210,7 +211,8 @@ def study_coverage(pool: ProcessPoolExecutor, samples: int) -> Iterable[str]:
 
 def within_worlds(error: Floats) -> float:
     """Standard deviation of the estimate around the mean of its own world."""
-    return float(np.sqrt(np.nanmean([np.nanvar(part) for part in np.array_split(error, WORLDS)])))
+    spread = np.sqrt(np.nanmean([np.nanvar(part) for part in np.array_split(error, WORLDS)]))
+    return float(spread) or np.nan  # one sample a world has no spread
 
 
 def study_joining(pool: ProcessPoolExecutor, samples: int) -> Iterable[str]:
