@@ -19,8 +19,13 @@ class Rules:
     roll_up: str = "pooled"
     weighting: str = "rake"
     minimum_cell: int = 20
+    minimum_class: int = 5
     reference_line: float = 85
     level: float = 95
+
+    def minimum(self, method: str) -> int:
+        """Responses a class of this weighting needs, else it joins a neighbour."""
+        return self.minimum_cell if method == "cells" else self.minimum_class
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ def rules_json(rules: UsedRules, extract: Extract) -> dict[str, Any]:
         "roll_up": rules.roll_up,
         "roll_up_note": "one area only: area_mean equals pooled" if one_area else "",
         "weighting": rules.method,
-        "minimum_cell": rules.minimum,
+        "minimum": rules.minimum,
         "reference_line": rules.reference_line,
         "level": rules.level,
         "interval": INTERVALS,

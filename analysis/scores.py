@@ -81,7 +81,8 @@ def used_rules(extract: Extract, options: ScoreOptions) -> UsedRules:
     """The wave's rules with what `options` change in them."""
     fixed = extract.codebook.wave.rules
     own: dict[str, Any] = {"item_method": fixed.item_method, "roll_up": fixed.roll_up}
-    own |= {"method": fixed.weighting, "minimum": fixed.minimum_cell}
+    method = options.method or fixed.weighting
+    own |= {"method": fixed.weighting, "minimum": fixed.minimum(method)}
     asked = {name: value for name in own if (value := getattr(options, name)) is not None}
     final = own | asked
     for name, choices in (("item_method", ItemMethod), ("roll_up", RollUp), ("method", Method)):

@@ -91,7 +91,7 @@ class Weighting:
 def weight_to_register(
     extract: Extract,
     method: Method = "rake",
-    minimum: int = 20,
+    minimum: int | None = None,
     population: Population = "received",
     *,
     register: Register | None = None,
@@ -104,7 +104,7 @@ def weight_to_register(
     Parameters
     ----------
     method : "rake" to centre and field totals; "cells" post-stratifies centre × field
-    minimum : a class with fewer responses joins its neighbour (never across fields)
+    minimum : a class with fewer responses joins its neighbour (never across fields); default: the rule of the wave
     population : "received" -> dossiers resolved, "filed" -> dossiers received
     register : instead of the extract's own
     base : ndarray, shape (responses of the extract,), > 0, weights to begin with; default 1
@@ -116,6 +116,8 @@ def weight_to_register(
         where no response or no dossier is left to weight, or raking does not converge
     """
     source = register or register_of(extract)
+    if minimum is None:
+        minimum = extract.codebook.wave.rules.minimum(method)
     dossiers = source.dossiers(population)
     rows = (chosen or targets(extract)).masks[population].copy()
     fields = extract.column("field")

@@ -48,7 +48,7 @@ MECHANISMS = {
     ),
 }
 JUDGED = ("uncorrelated", "correlated")
-MINIMUM = Rules().minimum_cell  # of a wave for which nothing else was decided
+MINIMUM = Rules().minimum_class  # of a wave for which nothing else was decided
 MINIMA = (1, 5, 10, 20)
 WORLDS = 8
 MODEL = load_model("counter")

@@ -53,12 +53,17 @@ class Enrolment:
 
 @dataclass(frozen=True)
 class Rules:
-    """How a wave will be computed, fixed before it opens. Reference line and level in per cent."""
+    """How a wave will be computed, fixed before it opens. Reference line and level in per cent.
+
+    Classes with fewer responses join a neighbour: centre × field cells under `minimum_cell`, the centre totals of
+    raking under `minimum_class` (why they differ: docs/decisions.md).
+    """
 
     item_method: Literal["top2", "mean5", "mean01"] = "top2"
     roll_up: Literal["pooled", "item_mean", "factor_mean", "area_mean"] = "pooled"
     weighting: Literal["rake", "cells"] = "rake"
     minimum_cell: int = 20
+    minimum_class: int = 5
     reference_line: int = 85
     level: int = 95
     margins: tuple[str, ...] = ("centre", "field")

@@ -99,6 +99,7 @@ def test_a_device_is_added_with_a_code_to_scan_and_revoked(settings: Settings, r
 
 def test_the_rules_of_a_wave_can_be_chosen(settings: Settings, run: Run) -> None:
     rules = ("--item-method", "mean5", "--roll-up", "factor_mean", "--weighting", "cells", "--minimum-cell", "30")
+    rules += ("--minimum-class", "7")
     run(
         "wave", "create", "w2", "--form", "counter.1", "--months", "2026-12", "--centres", "TINH,00691", *TITLES, *rules
     )
@@ -109,6 +110,7 @@ def test_the_rules_of_a_wave_can_be_chosen(settings: Settings, run: Run) -> None
         "roll_up": "factor_mean",
         "weighting": "cells",
         "minimum_cell": 30,
+        "minimum_class": 7,
         "reference_line": 85,
         "level": 95,
         "margins": ["centre", "field"],

@@ -191,7 +191,7 @@ def test_other_rules_show_beside_the_first(extract: Extract, result: WaveResult)
 
 
 def test_the_same_rule_named_again_is_no_change(extract: Extract, result: WaveResult) -> None:
-    again = score_wave(extract, ScoreOptions(item_method="top2", minimum=20))
+    again = score_wave(extract, ScoreOptions(item_method="top2", minimum=5))
     assert again.rules.changed == () and again.scores == result.scores
 
 

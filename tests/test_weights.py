@@ -314,3 +314,9 @@ def test_a_file_that_is_no_register_is_refused(wave: Extract, tmp_path: Path, co
     file.write_bytes(content)
     with pytest.raises(AnalysisError):
         read_register_file(file, wave.codebook)
+
+
+def test_centre_totals_need_five_responses_and_cells_twenty(wave: Extract) -> None:
+    """The wave's own rules, where no minimum is given."""
+    assert weight_to_register(wave).minimum == wave.codebook.wave.rules.minimum_class == 5
+    assert weight_to_register(wave, "cells").minimum == wave.codebook.wave.rules.minimum_cell == 20

@@ -46,7 +46,8 @@ def _months(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...
 @click.option("--item-method", type=click.Choice(["top2", "mean5", "mean01"]), default=None)
 @click.option("--roll-up", type=click.Choice(["pooled", "item_mean", "factor_mean", "area_mean"]), default=None)
 @click.option("--weighting", type=click.Choice(["rake", "cells"]), default="rake", show_default=True)
-@click.option("--minimum-cell", type=int, default=20, show_default=True, help="Responses below which cells join.")
+@click.option("--minimum-cell", type=int, default=20, show_default=True, help="Responses a centre × field cell needs.")
+@click.option("--minimum-class", type=int, default=5, show_default=True, help="Responses a centre needs in raking.")
 @click.option("--reference-line", type=int, default=85, show_default=True, help="What scores are compared with.")
 @click.option("--level", type=int, default=95, show_default=True, help="Confidence level in per cent.")
 def create_wave(
