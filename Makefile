@@ -35,7 +35,7 @@ run: $(VENV)/run.stamp
 	@$(BIN)/sipas --instance $(INSTANCE) serve --development-http --port $(PORT)
 
 test: $(VENV)/dev.stamp browser
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/dev.stamp
 	@$(BIN)/ruff check .
@@ -55,6 +55,7 @@ browser:
 # ---- for maintainers
 bench: $(VENV)/dev.stamp
 	@$(BIN)/python -m benchmarks.chain_40000
+	@$(BIN)/python -m benchmarks.kiosks
 	@$(BIN)/python -m benchmarks.simulation_study
 
 LOCK := uv pip compile setup.cfg --extra build --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -q

@@ -10,7 +10,9 @@ from survey_app.settings import Settings, create_instance
 
 @click.command()
 def init() -> None:
-    """Make a new, empty instance: folders, settings, secret key and store.
+    """Make a new, empty instance.
+
+    It gets folders, settings, a secret key and a store.
 
     Example: sipas --instance /srv/sipas init
     """
