@@ -15,20 +15,35 @@ from survey_app.problems import SipasError
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("survey_app.cli.instance:init", "Make a new, empty instance."),
     "serve": ("survey_app.cli.serve:serve", "Serve the kiosk pages and the device API."),
-    "verify": ("survey_app.cli.instance:verify", "Recompute the ledger and name whatever was changed."),
+    "verify": (
+        "survey_app.cli.instance:verify",
+        "Recompute every hash and chain, and name whatever was changed, removed, inserted or cut off.",
+    ),
     "migrate": ("survey_app.cli.instance:migrate", "Bring the store of an older version up to date."),
-    "demo": ("survey_app.cli.demo:demo", "Field a simulated wave and show the whole chain."),
+    "demo": (
+        "survey_app.cli.demo:demo",
+        "Field a simulated wave and show the whole chain, then serve a kiosk to try; everything is SIMULATED.",
+    ),
     "questionnaire": ("survey_app.cli.forms:questionnaire", "Check and show questionnaire files."),
     "wave": ("survey_app.cli.fieldwork:wave", "Create, open, close and list waves."),
     "centre": ("survey_app.cli.fieldwork:centre", "Import and list service centres."),
     "field": ("survey_app.cli.fieldwork:field", "Import and list service fields."),
     "device": ("survey_app.cli.fieldwork:device", "Add, list and revoke kiosk devices."),
     "register": ("survey_app.cli.register:register", "Import the register of dossiers handled."),
-    "simulate": ("survey_app.cli.simulate:simulate", "Visit the server like many devices and citizens."),
-    "extract": ("survey_app.cli.extract:extract", "Write one wave as a verified extract for analysis."),
-    "weights": ("analysis.cli:weights", "Weight a wave to its dossier register."),
-    "estimate": ("analysis.cli:estimate", "Estimate means, shares, totals, ratios and the index."),
-    "report": ("analysis.cli:report", "Write the report, tables and plots of a wave."),
+    "simulate": (
+        "survey_app.cli.simulate:simulate",
+        "Visit the running server like many devices and citizens; everything is SIMULATED.",
+    ),
+    "extract": ("survey_app.cli.extract:extract", "Write WAVE as an extract for analysis, and print where it lies."),
+    "weights": ("analysis.cli:weights", "Weight a wave to its dossier register: weights.parquet and weights.json."),
+    "estimate": (
+        "analysis.cli:estimate",
+        "Estimate a wave's scores, or columns of a data file of your own (CSV, Parquet).",
+    ),
+    "report": (
+        "analysis.cli:report",
+        "Write the report of a wave: tables, plots, weights and a page that prints on A4.",
+    ),
 }
 
 
