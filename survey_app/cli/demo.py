@@ -82,6 +82,10 @@ def _show(outcome: "Outcome", server: "DemoServer", served: bool) -> None:
     click.echo(f"\nXong sau {outcome.seconds:.0f} giây / Done in {outcome.seconds:.0f} s. MÔ PHỎNG / SIMULATED.\n")
     click.echo(f"  Báo cáo:             {(outcome.reports / 'report.html').as_uri()}")
     click.echo(f"  Report in English:   {(outcome.reports / 'report.en.html').as_uri()}")
+    if served:
+        click.echo(
+            f"    tải về / download:  {server.url}/demo/reports/{outcome.reports.name}/report.html (report.en.html)"
+        )
     click.echo(f"  Bảng điểm / scores:  {outcome.reports / 'scores.csv'}")
     if served:
         click.echo(f"  Máy tại quầy / kiosk: {server.url}/enrol")

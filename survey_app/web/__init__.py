@@ -17,6 +17,7 @@ from survey_app.settings import Settings
 from survey_app.web.api import api
 from survey_app.web.body import MAX_BODY_BYTES
 from survey_app.web.context import Services, install, utc_now
+from survey_app.web.demo_reports import demo_reports
 from survey_app.web.errors import handle_errors
 from survey_app.web.kiosk import kiosk
 from survey_app.web.security import protect
@@ -46,6 +47,8 @@ def create_app(
     handle_errors(app)
     app.register_blueprint(api)
     app.register_blueprint(kiosk)
+    if settings.demo:
+        app.register_blueprint(demo_reports)
     app.url_defaults(_version_of_static)
     if behind_proxy:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
