@@ -27,6 +27,7 @@ INK, MUTED, RULE, PAPER, ACCENT, SIGNAL, PALE = (
 )
 FAMILY = ("Be Vietnam Pro", "DejaVu Sans")
 BODY, SMALL, TITLE = 9.0, 8.0, 13.0
+AIR = 0.07  # inches between title and subtitle, so that stacked accents stay clear of each other
 SEMIBOLD = 600
 
 
@@ -67,6 +68,7 @@ class Sheet:
         footnote = wrap(wording.footnote, inner, SMALL, 8)
         band = 0.3 if wording.band else 0.0
         heights = [len(lines) * size * 1.45 / 72 for lines, size in ((title, TITLE), (subtitle, BODY))]
+        heights[0] += AIR
         foot = len(footnote) * SMALL * 1.45 / 72
         self.top = band + 0.08 + sum(heights) + 0.1
         self.body = body
