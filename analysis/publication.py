@@ -56,9 +56,10 @@ def _hidden(cells: Sequence[Cell]) -> dict[Key, str]:
     domains = {(row.domain_kind, row.domain): row.responses or 0 for row in rows}
     states = {domain: "confidential" for domain, count in domains.items() if 0 < count < FEW}
     sets = {(cell.score.domain_kind, cell.score.domain): cell.additive for cell in cells}
+    whole = [domain for domain, additive in sets.items() if not additive]
     for name in sorted({additive for additive in sets.values() if additive}):
         members = {domain: domains[domain] for domain, additive in sets.items() if additive == name}
-        _complement(members, states)
+        _complement(members, whole, states)
     hidden.update(
         {row.key: states[row.domain_kind, row.domain] for row in rows if (row.domain_kind, row.domain) in states}
     )
@@ -67,13 +68,17 @@ def _hidden(cells: Sequence[Cell]) -> dict[Key, str]:
         if 0 < n < FEW or (0 < n < SAME_BELOW and cell.alike):
             hidden[cell.score.key] = "confidential"
     for name, measure in sorted({(cell.additive, cell.score.measure) for cell in cells if cell.additive}):
-        chosen = (cell.score for cell in cells if cell.additive == name and cell.score.measure == measure)
-        _complement({row.key: row.n or 0 for row in chosen}, hidden)
+        chosen = [cell for cell in cells if cell.score.measure == measure and cell.additive in (name, None)]
+        counts = {cell.score.key: cell.score.n or 0 for cell in chosen if cell.additive}
+        _complement(counts, [cell.score.key for cell in chosen if not cell.additive], hidden)
     return hidden
 
 
-def _complement(members: Mapping[K, int], hidden: dict[K, str]) -> None:
-    """Hide the smallest others of a set, until at least two cells are hidden and hold HIDDEN_TOGETHER or more."""
+def _complement(members: Mapping[K, int], whole: Sequence[K], hidden: dict[K, str]) -> None:
+    """Hide the smallest others of a set, until at least two cells are hidden and hold HIDDEN_TOGETHER or more.
+
+    Where the set has too little for that, its total would give the hidden ones away: then the total is hidden as well.
+    """
     inside = [key for key in members if key in hidden]
     others = sorted((key for key in members if key not in hidden and members[key]), key=lambda key: (members[key], key))
     together = sum(members[key] for key in inside)
@@ -81,6 +86,9 @@ def _complement(members: Mapping[K, int], hidden: dict[K, str]) -> None:
         hidden[others[0]] = "complementary"
         together += members[others[0]]
         inside.append(others.pop(0))
+    if 0 < together < HIDDEN_TOGETHER:
+        for key in whole:
+            hidden.setdefault(key, "complementary")
 
 
 def _shown(cell: Cell, state: str) -> Score:

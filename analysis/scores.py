@@ -197,16 +197,18 @@ def _verdicts(cells: Sequence[Cell], rules: UsedRules) -> dict[tuple[str, str, s
 def _interval_at(cell: Cell, item_method: str) -> IntervalAt:
     """The interval of a cell as the estimators draw it, at any level."""
     score, bottom = cell.score, BOTTOM[item_method]
-    value, se, df, n = (np.array([number or 0.0]) for number in (score.value, score.se, score.df, score.n))
+    width = 100 - bottom
+    df, n = (np.array([number or 0.0]) for number in (score.df, score.n))
+    share, se = np.array([((score.value or 0.0) - bottom) / width]), np.array([(score.se or 0.0) / width])
 
     def at(level: float) -> tuple[float, float]:
         if score.se == 0:
-            low, high = intervals.clopper_pearson(value / 100, np.array([cell.n_kish]), level)
+            low, high = intervals.clopper_pearson(share, np.array([cell.n_kish]), level)
         elif cell.kind == "share":
-            low, high = intervals.korn_graubard(value / 100, se / 100, df, n, level)
+            low, high = intervals.korn_graubard(share, se, df, n, level)
         else:
-            low, high = intervals.logit(value / 100, se / 100, df, level, bottom / 100, 1.0)
-        return 100 * float(low[0]), 100 * float(high[0])
+            low, high = intervals.logit(share, se, df, level)
+        return bottom + width * float(low[0]), bottom + width * float(high[0])
 
     return at
 

@@ -92,6 +92,9 @@ def fields(counts: dict[str, int], measure: str = "index", responses: dict[str, 
         ({"a": 3, "b": 6, "c": 40, "d": 90}, {"a": "confidential", "b": "complementary", "c": "complementary"}),
         ({"a": 4, "b": 4, "c": 4, "d": 90}, dict.fromkeys("abc", "confidential")),
         ({"a": 3, "b": 0, "c": 100, "d": 50}, {"a": "confidential", "d": "complementary"}),
+        ({"a": 3, "b": 4}, {"a": "confidential", "b": "confidential", "all": "complementary"}),
+        ({"a": 2, "b": 6}, {"a": "confidential", "b": "complementary", "all": "complementary"}),
+        ({"a": 4, "b": 6}, {"a": "confidential", "b": "complementary"}),
     ],
 )
 def test_the_smallest_other_is_hidden_too(counts: dict[str, int], hidden: dict[str, str]) -> None:
@@ -137,6 +140,8 @@ def test_no_confidential_count_can_be_computed_from_what_is_shown(
         if hidden and sum(hidden) and visible:
             assert sum(hidden) >= 10
             assert len(hidden) > 1
+        if hidden and 0 < sum(hidden) < 10:
+            assert getattr(rows[0], name) is None
 
 
 @settings(deadline=None)

@@ -155,6 +155,25 @@ def test_verdicts_stand_only_beside_index_and_overall_of_the_main_table(result: 
     assert {row.verdict for row in (*result.filed, *result.asked, *result.unweighted)} == {""}
 
 
+@pytest.mark.parametrize("item_method", ["top2", "mean5", "mean01"])
+def test_the_p_of_a_verdict_comes_from_the_interval_shown(tmp_path: Path, item_method: Any) -> None:
+    """Also where all answers are alike and the standard error is 0: at level 1 − p the interval ends at the line."""
+    rows = [response(centre=f"C0{i % 3}", local_day=day(i % 7)) for i in range(150)]
+    register = [register_row(f"C0{c}", "chung-thuc", 100) for c in range(3)]
+    value = {"top2": 100.0, "mean5": 80.0, "mean01": 75.0}[item_method]
+    rules = {"item_method": item_method, "reference_line": value - 4}
+    path = write(tmp_path, rows, register, rules=rules)
+    row = score_wave(read_extract(path)).score()
+    assert row is not None and row.se == 0 and row.value == pytest.approx(value)
+    if item_method == "top2":
+        assert "no_verdict:value>97" in row.note
+        return
+    p = score_wave(read_extract(path)).verdicts[row.key].p
+    assert p is not None
+    again = score_wave(read_extract(write(tmp_path / "again", rows, register, rules=rules | {"level": 100 * (1 - p)})))
+    assert again.scores[0].ci_low == pytest.approx(value - 4, abs=1e-6)
+
+
 def test_factor_shares_and_factor_mean_stand_beside_pooled(result: WaveResult) -> None:
     assert result.factor_shares.keys() == {row.domain for row in result.scores if row.measure == "index"}
     for shares in result.factor_shares.values():
