@@ -68,7 +68,7 @@ def weights(
     extract = _extract(target)
     directory = _directory(output, extract)
     rules = used_rules(extract, ScoreOptions(method="cells" if cells else None, minimum=minimum))
-    weighting = weight_to_register(extract, rules.method, rules.minimum, register=_register(register, extract))
+    weighting = weight_to_register(extract, rules.method, minimum, register=_register(register, extract))
     with replacing(directory) as parts:
         files = write_weights(weighting, extract, parts)
     if as_json:

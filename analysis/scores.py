@@ -46,9 +46,9 @@ def score_wave(
     options = options or ScoreOptions()
     chosen = targets(extract)
     rules = used_rules(extract, options)
-    weigh = partial(weight_to_register, extract, rules.method, rules.minimum, register=register, chosen=chosen)
+    weigh = partial(weight_to_register, extract, rules.method, options.minimum, register=register, chosen=chosen)
     weighting = weigh("received")
-    rules = replace(rules, online_included=weighting.online_included)
+    rules = replace(rules, minimum=weighting.minimum, online_included=weighting.online_included)
     main = _weighted(extract, weighting)
     cells = table_cells(main, rules)
     judged = _verdicts(cells, rules)
@@ -104,7 +104,7 @@ def _weighted(extract: Extract, weighting: Weighting) -> Table:
         extract,
         weighting.rows,
         _usable(weighting.design),
-        weighting.method,
+        f"{weighting.method}/minimum {weighting.minimum}" if weighting.raised_from else weighting.method,
         weighting.dossiers,
         weighting.unrepresented,
         weighting.online_included,
@@ -149,7 +149,7 @@ def _first_rule(extract: Extract, main: Table, rules: UsedRules, register: Regis
         return ()
     first = replace(used_rules(extract, ScoreOptions()), online_included=main.online_included)
     if {"method", "minimum"} & set(rules.changed):
-        main = _weighted(extract, weight_to_register(extract, first.method, first.minimum, register=register))
+        main = _weighted(extract, weight_to_register(extract, first.method, register=register))
     return publish(table_cells(main, first, MEASURES))
 
 

@@ -87,6 +87,12 @@ class Weighting:
     diagnostics: Diagnostics
     provenance: Mapping[str, Any]
 
+    @property
+    def raised_from(self) -> int | None:
+        """The minimum of the wave, where both margins could be met only with larger classes; else None."""
+        found: int | None = self.provenance["options"].get("raised_from")
+        return found
+
 
 def weight_to_register(
     extract: Extract,
@@ -104,7 +110,8 @@ def weight_to_register(
     Parameters
     ----------
     method : "rake" to centre and field totals; "cells" post-stratifies centre × field
-    minimum : a class with fewer responses joins its neighbour (never across fields); default: the rule of the wave
+    minimum : a class with fewer responses joins its neighbour (never across fields); default: the rule of the wave,
+        doubled as often as raking needs for both margins to be met
     population : "received" -> dossiers resolved, "filed" -> dossiers received
     register : instead of the extract's own
     base : ndarray, shape (responses of the extract,), > 0, weights to begin with; default 1
@@ -113,11 +120,10 @@ def weight_to_register(
     Raises
     ------
     AnalysisError
-        where no response or no dossier is left to weight, or raking does not converge
+        where no response or no dossier is left to weight, or raking does not converge under the `minimum` given
     """
     source = register or register_of(extract)
-    if minimum is None:
-        minimum = extract.codebook.wave.rules.minimum(method)
+    rule = extract.codebook.wave.rules.minimum(method) if minimum is None else minimum
     dossiers = source.dossiers(population)
     rows = (chosen or targets(extract)).masks[population].copy()
     fields = extract.column("field")
@@ -129,16 +135,17 @@ def weight_to_register(
     plain = SurveyDesign(start[rows], stratum=counter.stratum, psu=counter.psu)
     cells = [(str(c), str(f)) for c, f in zip(extract.column("centre")[rows], fields[rows], strict=True)]
     tally = {cell: count for cell, count in dossiers.cells.items() if cell[1] in answered}
-    joinings, margins = _margins(extract, cells, tally, method, minimum)
-    design = post_stratify(plain, *margins["cell"]) if method == "cells" else _raked(plain, margins, minimum)
-    options = {"population": population, "minimum": minimum, "unit": unit, "months": list(extract.codebook.wave.months)}
+    largest = rule if minimum is not None else max(rule, int(rows.sum()))
+    used, design, joinings, margins = _adjusted(plain, extract, cells, tally, method, range(rule, largest + 1))
+    options = {"population": population, "minimum": used, "unit": unit, "months": list(extract.codebook.wave.months)}
+    options |= {"raised_from": rule} if used > rule else {}
     return Weighting(
         population=population,
         design=design,
         rows=rows,
         counter=counter,
         method=method,
-        minimum=minimum,
+        minimum=used,
         joinings=joinings,
         dossiers={code: count for code, count in known.items() if code in answered},
         unrepresented={code: count for code, count in known.items() if code not in answered},
@@ -149,12 +156,31 @@ def weight_to_register(
     )
 
 
-def _raked(plain: SurveyDesign, margins: Mapping[str, Margin], minimum: int) -> SurveyDesign:
-    try:
-        return rake(plain, margins)
-    except AnalysisError as error:
-        remedy = f"try --cells, which needs no two margins to agree, or a --minimum above {minimum}"
-        raise AnalysisError([Problem(problem.what, problem.where, remedy) for problem in error.problems]) from error
+def _adjusted(
+    plain: SurveyDesign,
+    extract: Extract,
+    cells: Sequence[Cell],
+    dossiers: Mapping[Cell, int],
+    method: Method,
+    allowed: range,
+) -> tuple[int, SurveyDesign, tuple[Joining, ...], dict[str, Margin]]:
+    """The smallest class used, the design, what was joined, and the margins met.
+
+    Where answers of a field all come from centres with fewer dossiers than the field has, no weights meet both margins.
+    Then larger classes are tried, doubling from the first of `allowed`; under its last all centres are one class.
+    """
+    minimum = allowed[0]
+    while True:
+        joinings, margins = _margins(extract, cells, dossiers, method, minimum)
+        if method == "cells":
+            return minimum, post_stratify(plain, *margins["cell"]), joinings, margins
+        try:
+            return minimum, rake(plain, margins), joinings, margins
+        except AnalysisError as error:
+            if minimum >= allowed[-1]:
+                remedy = f"try --cells, which needs no two margins to agree, or a --minimum above {minimum}"
+                raise AnalysisError([Problem(one.what, one.where, remedy) for one in error.problems]) from error
+        minimum = min(max(2 * minimum, 1), allowed[-1])
 
 
 def _tally(labels: Iterable[Any]) -> dict[Any, int]:

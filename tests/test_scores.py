@@ -262,6 +262,18 @@ def test_dossiers_without_responses_are_rows_without_values(tmp_path: Path) -> N
     assert found.scores[0].dossiers == 300 and "unrepresented=300" in found.scores[0].note
 
 
+def test_a_thin_table_of_those_who_filed_does_not_stop_the_report(tmp_path: Path) -> None:
+    """All who filed in y-te did so where fewer dossiers were received than in y-te as a whole."""
+    fields = ("chung-thuc", "y-te")
+    rows = [response(centre=f"C0{i % 3}", local_day=day(i % 7), field=fields[i % 2]) for i in range(210)]
+    filed = [("C00", "chung-thuc"), ("C01", "chung-thuc"), ("C02", "y-te")]
+    rows += [response(centre=c, field=f, local_day=day(i), VISIT=1) for c, f in filed for i in range(6)]
+    register = [register_row(f"C0{c}", field, 100) for c in range(3) for field in fields]
+    found = score_wave(read_extract(write(tmp_path, rows, register)))
+    assert found.weighting.raised_from is None and "weights=rake;" in found.scores[0].note
+    assert found.filed[0].responses == 18 and "weights=rake/minimum " in found.filed[0].note
+
+
 def test_quality_counts_every_response_once(tmp_path: Path) -> None:
     rows = [response(centre=f"C0{i % 3}", local_day=day(i % 7)) for i in range(90)]
     rows += [response(VISIT=1), response(VISIT=3), response(field=None), response(field="y-te", late=True)]

@@ -143,9 +143,26 @@ def test_margins_that_cannot_both_be_met_name_a_way_out(tmp_path: Path) -> None:
     register += [register_row("C02", "dat-dai", 10), register_row("C02", "y-te", 10)]
     extract = make(tmp_path, rows, register)
     with pytest.raises(AnalysisError, match="--cells"):
-        weight_to_register(extract)
+        weight_to_register(extract, minimum=5)
     weighting = weight_to_register(extract, "cells")
     assert sums(extract, weighting, "field") == pytest.approx({"dat-dai": 20, "y-te": 110})
+
+
+def test_by_the_waves_own_rule_classes_grow_until_both_margins_are_met(tmp_path: Path) -> None:
+    """All answers of y-te come from C02, which has fewer dossiers than y-te."""
+    cells = [("C01", "dat-dai", 12), ("C02", "dat-dai", 12), ("C02", "y-te", 6), ("C03", "dat-dai", 12)]
+    cells += [("C04", "dat-dai", 50)]
+    rows = [response(centre=c, field=f, local_day=day(i % 3)) for c, f, count in cells for i in range(count)]
+    register = [register_row(f"C0{c}", "dat-dai", 50) for c in (1, 2, 3, 4)]
+    register += [register_row("C01", "y-te", 90), register_row("C02", "y-te", 20)]
+    extract = make(tmp_path, rows, register)
+    weighting = weight_to_register(extract)
+    assert (weighting.raised_from, weighting.minimum) == (5, 20)
+    assert [joining.centres for joining in weighting.joinings] == [("C01", "C02", "C03")]
+    assert sums(extract, weighting, "field") == pytest.approx({"dat-dai": 200, "y-te": 110})
+    assert sums(extract, weighting, "centre")["C04"] == pytest.approx(50)
+    with pytest.raises(AnalysisError, match="above 5"):
+        weight_to_register(extract, minimum=5)
 
 
 # ---- joining

@@ -11,7 +11,14 @@ from analysis.report import tables
 from analysis.report.findings import tipping_sentence, verdict_sentence
 from analysis.report.reading import Reading
 from analysis.report.table import Table
-from analysis.report.weighting import diagnostics_table, error_table, joining_tables, left_out_table, silent_sentence
+from analysis.report.weighting import (
+    diagnostics_table,
+    error_table,
+    joining_tables,
+    left_out_table,
+    silent_sentence,
+    weights_sentences,
+)
 
 
 @dataclass(frozen=True)
@@ -153,7 +160,7 @@ def sections(reading: Reading, truth: Mapping[str, Any] | None) -> tuple[Section
         Section(
             "weights",
             words("head.weights"),
-            () if reading.result.weighting.joinings else (words("note.no_joinings"),),
+            weights_sentences(reading),
             plot="weights",
             tables=(diagnostics_table(reading), *joining_tables(reading)),
         ),

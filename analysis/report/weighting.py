@@ -1,6 +1,6 @@
 """What stands behind the weights, as tables: who was left out, diagnostics, joined cells, silent centres.
 
-Public: left_out_table, diagnostics_table, joining_tables, error_table, silent_sentence.
+Public: left_out_table, diagnostics_table, joining_tables, error_table, silent_sentence, weights_sentences.
 """
 
 from analysis.report.reading import Reading
@@ -97,6 +97,14 @@ def joining_tables(reading: Reading) -> tuple[Table, ...]:
         head = (Column(words("col.joined_to"), False),)
         found.append(Table("strata", words("table.day_joinings"), head, strata, narrow=True))
     return tuple(found)
+
+
+def weights_sentences(reading: Reading) -> tuple[str, ...]:
+    """That nothing was joined, or that more was joined than the rule of the wave asks for."""
+    words, weighting = reading.words, reading.result.weighting
+    if weighting.raised_from:
+        return (words("note.raised", rule=weighting.raised_from, minimum=weighting.minimum),)
+    return () if weighting.joinings else (words("note.no_joinings"),)
 
 
 def _centres(reading: Reading, codes: tuple[str, ...]) -> str:
