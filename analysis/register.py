@@ -56,7 +56,15 @@ class Register:
     sha256: str
 
     def dossiers(self, population: Population) -> Dossiers:
-        """Sums over months of the counter channel; of `all` too, where that is what the register has."""
+        """Sums over months of the counter channel; of `all` too, where that is what the register has.
+
+        Raises
+        ------
+        AnalysisError
+            where `all` stands beside single channels of the same cell and month: dossiers would count twice
+        """
+        if problems := self._mixed():
+            raise AnalysisError(problems)
         channel = self.columns["channel"]
         use = np.isin(channel.astype(str), ["counter", "all"])
         count = self.columns[COUNTS[population]]
@@ -65,6 +73,20 @@ class Register:
             key = (str(self.columns["centre"][row]), str(self.columns["field"][row]))
             cells[key] = cells.get(key, 0) + int(count[row])
         return Dossiers(dict(sorted(cells.items())), bool((channel == "all").any()))
+
+    def _mixed(self) -> list[Problem]:
+        found: dict[tuple[str, str, str], set[str]] = {}
+        names = ("centre", "field", "month", "channel")
+        for *cell, channel in zip(*(self.columns[name].astype(str) for name in names), strict=True):
+            found.setdefault((cell[0], cell[1], cell[2]), set()).add(channel)
+        remedy = "give the channels, or all together, not both"
+        return [
+            Problem(
+                f"{', '.join(cell)} has channel all beside {', '.join(sorted(channels - {'all'}))}", self.source, remedy
+            )
+            for cell, channels in found.items()
+            if "all" in channels and len(channels) > 1
+        ]
 
 
 def register_of(extract: Extract) -> Register:

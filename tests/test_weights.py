@@ -104,6 +104,13 @@ def test_a_register_without_channels_is_used_and_says_so(tmp_path: Path) -> None
     assert weighting.design.weight == pytest.approx(np.full(30, 3.0))
 
 
+def test_all_channels_beside_single_ones_would_count_dossiers_twice(wave: Extract, tmp_path: Path) -> None:
+    file = tmp_path / "register.csv"
+    file.write_text(HEADER + "C001,dat-dai,2026-10,counter,9,8,7\nC001,dat-dai,2026-10,all,19,18,17\n")
+    with pytest.raises(AnalysisError, match="C001, dat-dai, 2026-10 has channel all beside counter"):
+        weight_to_register(wave, register=read_register_file(file, wave.codebook))
+
+
 # ---- what cannot be weighted
 
 
