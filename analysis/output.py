@@ -62,6 +62,7 @@ def weights_json(weighting: Weighting, extract: Extract) -> dict[str, Any]:
     return {
         "notice": SENTENCE,
         "simulated": SIMULATED if extract.manifest.simulated else False,
+        "confidential": {"vi": "Dữ liệu chi tiết, không công bố.", "en": "Microdata: not for publication."},
         "population": POPULATION_TEXT[weighting.population],
         "online_included": weighting.online_included,
         "provenance": weighting.provenance,

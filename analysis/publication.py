@@ -118,7 +118,7 @@ def _reliability(cell: Cell) -> tuple[str, list[str]]:
     """
     score = cell.score
     if score.value is None:
-        return ("n=0" if not score.n else "undefined"), []
+        return ("n=0" if not score.n else "no interval" if score.df is None else "undefined"), []
     if (score.n or 0) < MINIMUM_N:
         return f"n<{MINIMUM_N}", []
     if score.df is None or score.df < 1 or score.ci_low is None or score.ci_high is None:

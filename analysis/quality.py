@@ -4,11 +4,12 @@ Public: left_out, quality_json.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from analysis.counter import VISITS, Targets
+from analysis.counter import DISPOSITIONS, VISITS, Targets
 from analysis.extract import Extract
+from analysis.publication import HIDDEN_TOGETHER
 from analysis.rules import SENTENCE, SIMULATED, Visit
 from analysis.wave_result import Exclusion, LeftOut, WaveResult
 
@@ -42,17 +43,37 @@ TABLES: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def left_out(chosen: Targets, rows: "Mapping[Visit, NDArray[np.bool_]]") -> LeftOut:
+FIELDWORK = (*DISPOSITIONS, "other_disposition", "after_close")
+"""Reasons that say nothing of answers: the last to be blanked for the sake of a hidden table."""
+
+
+def left_out(chosen: Targets, rows: "Mapping[Visit, NDArray[np.bool_]]", hidden: Collection[str] = ()) -> LeftOut:
     """Responses in each table and left out of all, each counted once; the sum is every response of the extract.
 
     rows : the rows each table is made of; those chosen for it and not among them have no dossiers to stand for
+    hidden : tables whose total publication hides; enough other counts are blanked with them
     """
     kept: dict[str, int] = {name: int(rows[name].sum()) for name in VISITS}
     reasons = dict(chosen.left_out)
     if unregistered := sum(int(chosen.masks[name].sum()) for name in VISITS) - sum(kept.values()):
         reasons["not_in_register"] = unregistered
-    found = tuple(Exclusion(name, count, REASONS[name]) for name, count in reasons.items())
-    return LeftOut(sum(kept.values()) + sum(reasons.values()), kept, found)
+    blank, together = _blank(kept, reasons, hidden)
+    found = tuple(Exclusion(name, None if name in blank else n, REASONS[name]) for name, n in reasons.items())
+    shown = {name: None if name in blank else count for name, count in kept.items()}
+    return LeftOut(sum(kept.values()) + sum(reasons.values()), shown, found, together)
+
+
+def _blank(
+    kept: Mapping[str, int], reasons: Mapping[str, int], hidden: Collection[str]
+) -> tuple[list[str], int | None]:
+    """Which counts to leave blank, and their sum where at least two of them hold HIDDEN_TOGETHER or more."""
+    blank = [name for name in kept if name in hidden and kept[name]]
+    together = sum(kept[name] for name in blank)
+    for name in sorted(reasons, key=lambda reason: (reason in FIELDWORK, reasons[reason])):
+        if blank and (len(blank) < 2 or together < HIDDEN_TOGETHER):
+            blank.append(name)
+            together += reasons[name]
+    return blank, together if len(blank) > 1 and together >= HIDDEN_TOGETHER else None
 
 
 def quality_json(result: WaveResult) -> dict[str, Any]:
@@ -65,6 +86,8 @@ def quality_json(result: WaveResult) -> dict[str, Any]:
         "responses": found.responses,
         "tables": [{"table": name, "responses": found.kept[name], "text": TABLES[name]} for name in found.kept],
         "left_out": [{"reason": e.reason, "responses": e.count, "text": e.text} for e in found.reasons],
+        "blank_together": found.together,
+        "online_included": result.rules.online_included,
         "flags": {name: int(extract.column(name).sum()) for name in ("late", "clock")},
         "modes": _counts(extract, "mode"),
         "recruitment": _counts(extract, "recruitment"),

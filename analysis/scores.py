@@ -21,7 +21,7 @@ from analysis.register import Register, register_of
 from analysis.rules import ItemMethod, Method, RollUp, ScoreOptions, UsedRules
 from analysis.table import ALL, Answers, Table, table_cells
 from analysis.verdicts import MEASURES, Candidate, IntervalAt, verdicts
-from analysis.wave_result import COLUMNS, Score, VerdictDetail, WaveResult
+from analysis.wave_result import COLUMNS, Score, VerdictDetail, WaveResult, counted
 from analysis.weights import Weighting, weight_to_register
 
 if TYPE_CHECKING:
@@ -59,14 +59,16 @@ def score_wave(
     )
     filed, asked = _filed(extract, chosen, weigh, register), _asked(extract, chosen)
     shown = publish(cells)
+    others = {"filed": publish(table_cells(filed, rules)), "asked": publish(table_cells(asked, rules))}
+    hidden = [name for name, rows in {"received": shown, **others}.items() if not counted(rows)]
     return WaveResult(
         extract=extract,
         rules=rules,
         weighting=weighting,
-        left_out=left_out(chosen, {"received": main.rows, "filed": filed.rows, "asked": asked.rows}),
+        left_out=left_out(chosen, {"received": main.rows, "filed": filed.rows, "asked": asked.rows}, hidden),
         scores=tuple(_with_verdict(row, judged) for row in shown),
-        filed=publish(table_cells(filed, rules)),
-        asked=publish(table_cells(asked, rules)),
+        filed=others["filed"],
+        asked=others["asked"],
         unweighted=publish(table_cells(plain, rules, MEASURES)),
         sensitivity=publish(table_cells(by_visits, rules, MEASURES)),
         factor_mean=publish(table_cells(main, replace(rules, roll_up="factor_mean"), ("index",))),
@@ -154,13 +156,17 @@ def _first_rule(extract: Extract, main: Table, rules: UsedRules, register: Regis
 
 
 def _factor_shares(main: Table, shown: Sequence[Score]) -> dict[str, dict[str, float]]:
-    """Each factor's share of all valid answers, weighted: routing makes fields differ in their mix of items."""
+    """Each factor's share of all valid answers, weighted: routing makes fields differ in their mix of items.
+
+    A share times the answers of the index is a count: where a factor's is hidden, the domain has no shares.
+    """
     answers: Answers = main.answers
     weight = main.design.weight if main.design else np.ones(len(main.fields))
     valid = answers.codes > 0
     shares: dict[str, dict[str, float]] = {}
+    few = {row.domain for row in shown if row.n is None and row.measure.startswith("factor:")}
     for row in shown:
-        if row.measure == "index" and row.value is not None:
+        if row.measure == "index" and row.value is not None and row.domain not in few:
             inside = weight if row.domain == ALL else weight * (main.fields == row.domain)
             sums = {name: float((inside @ valid[:, list(columns)]).sum()) for name, columns in answers.measures.items()}
             factors = {name.removeprefix("factor:"): sums[name] for name in sums if name.startswith("factor:")}

@@ -1,16 +1,16 @@
 """What the analysis of a wave yields, as frozen values that know no printing.
 
-Public: Score (one row of scores.csv) and COLUMNS, WaveResult, VerdictDetail, LeftOut, Exclusion; UsedRules.
+Public: Score (one row of scores.csv), COLUMNS, counted, WaveResult, VerdictDetail, LeftOut, Exclusion; UsedRules.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
 from analysis.extract import Extract
 from analysis.rules import UsedRules
 from analysis.weights import Weighting
 
-__all__ = ["COLUMNS", "Exclusion", "LeftOut", "Score", "UsedRules", "VerdictDetail", "WaveResult"]
+__all__ = ["COLUMNS", "Exclusion", "LeftOut", "Score", "UsedRules", "VerdictDetail", "WaveResult", "counted"]
 
 
 @dataclass(frozen=True)
@@ -47,21 +47,31 @@ class Score:
 COLUMNS = tuple(field.name for field in fields(Score))
 
 
+def counted(rows: Iterable[Score]) -> bool:
+    """Whether any row of a table for all shows how many responses the table has."""
+    return any(row.responses is not None for row in rows if row.domain_kind == "all")
+
+
 @dataclass(frozen=True)
 class Exclusion:
-    """Responses left out of the estimates for one reason; each response is counted once, under the first that holds."""
+    """Responses left out of the estimates for one reason; each response is counted once, under the first that holds.
+
+    count : None where it would give away the count of a table that is hidden
+    """
 
     reason: str
-    count: int
+    count: int | None
     text: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class LeftOut:
     responses: int
-    kept: Mapping[str, int]
-    """Responses of each table: received, filed, asked."""
+    kept: Mapping[str, int | None]
+    """Responses of each table: received, filed, asked; None where publication hides the table's total."""
     reasons: tuple[Exclusion, ...]
+    together: int | None = None
+    """Sum of the counts that are None, where it gives none of them away."""
 
 
 @dataclass(frozen=True)

@@ -257,6 +257,20 @@ def test_names_are_shown_as_text(name: str, ordinary: WaveResult, tmp_path: Path
 
 
 class TestStatesOfAWave:
+    def test_a_wave_of_four_responses_is_counted_nowhere(self, tmp_path: Path) -> None:
+        rows = [extracts.response(centre=f"C0{i % 2}", local_day=extracts.day(i)) for i in range(4)]
+        rows += [extracts.response(field=None)] * 9 + [extracts.response(disposition="broken_off")] * 30
+        register = [extracts.register_row(f"C0{c}", "chung-thuc", 100) for c in range(2)]
+        result = score_wave(read_extract(extracts.write(tmp_path / "extract", rows, register)))
+        page = Page(write_report(result, tmp_path, "vi").html)
+        lines = {row[0]: row[1:] for row in page.rows if row}
+        blank = ("Phiếu được gán trọng số", "Trọng số trung bình", "Trọng số lớn nhất", "Cỡ mẫu hiệu dụng Kish")
+        assert {tuple(lines[name]) for name in blank} == {("–",)}
+        assert lines["Dùng cho chỉ số: đã nhận kết quả"] == lines["Không cho biết lĩnh vực"] == ["–", "–"]
+        assert lines["Bỏ dở giữa chừng"][0] == "30" and "cộng lại 13 phiếu" in page.text
+        assert lines["Xã C00 + Xã C01"][1:] == ["–", "200", "200"]
+        assert "Số phiếu được gán trọng số không công bố" in page.text
+
     def test_everything_hidden(self, folder: Path, tmp_path: Path) -> None:
         result = report_waves.wave_result(folder / "hidden", report_waves.hide)
         page = report(result, tmp_path)

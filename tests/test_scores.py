@@ -236,6 +236,7 @@ def test_weeks_as_sampling_units_give_another_error(result: WaveResult) -> None:
 def test_a_wave_of_a_single_day_and_centre_has_no_interval_and_shows_nothing(tmp_path: Path) -> None:
     found = score_wave(read_extract(write(tmp_path, [response()] * 60, [register_row("C01", "chung-thuc", 90)])))
     assert {row.suppressed for row in found.scores} == {"unreliable"}
+    assert found.scores[0].note.endswith("no interval") and "undefined" not in found.scores[0].note
     assert found.scores[0].responses == 60 and found.scores[0].value is None
     assert found.filed[0].responses == 0 and found.asked[0].responses == 0
 
@@ -276,17 +277,48 @@ def test_a_thin_table_of_those_who_filed_does_not_stop_the_report(tmp_path: Path
 
 def test_quality_counts_every_response_once(tmp_path: Path) -> None:
     rows = [response(centre=f"C0{i % 3}", local_day=day(i % 7)) for i in range(90)]
-    rows += [response(VISIT=1), response(VISIT=3), response(field=None), response(field="y-te", late=True)]
+    rows += [response(VISIT=1), response(VISIT=3)] * 7 + [response(field=None), response(field="y-te", late=True)]
     rows += [response(VISIT=1, field="y-te")]
     register = [register_row(f"C0{c}", "chung-thuc", 100) for c in range(3)]
     found = score_wave(read_extract(write(tmp_path, rows, register)))
     quality = quality_json(found)
     assert {e["reason"]: e["responses"] for e in quality["left_out"]} == {"no_field": 1, "not_in_register": 2}
     tables = {table["table"]: table["responses"] for table in quality["tables"]}
-    assert tables == {"received": 90, "filed": 1, "asked": 1}
+    assert tables == {"received": 90, "filed": 7, "asked": 7}
     counted = sum(tables.values()) + sum(e["responses"] for e in quality["left_out"])
-    assert counted == quality["responses"] == 95
+    assert counted == quality["responses"] == 107 and quality["blank_together"] is None
     assert quality["flags"]["late"] == 1
+
+
+def test_a_table_hidden_as_a_whole_is_not_counted_elsewhere(tmp_path: Path) -> None:
+    """Three who filed: their number stands nowhere, nor can it be had by subtraction."""
+    rows = [response(centre=f"C0{i % 3}", local_day=day(i % 7)) for i in range(90)]
+    rows += [response(VISIT=1)] * 3 + [response(VISIT=3)] * 20 + [response(field=None)] * 8
+    rows += [response(disposition="broken_off")] * 2
+    register = [register_row(f"C0{c}", "chung-thuc", 100) for c in range(3)]
+    found = score_wave(read_extract(write(tmp_path, rows, register)))
+    assert {row.responses for row in found.filed} == {None}
+    assert found.left_out.kept == {"received": 90, "filed": None, "asked": 20}
+    assert {one.reason: one.count for one in found.left_out.reasons} == {"broken_off": 2, "no_field": None}
+    assert found.left_out.together == 11
+    quality = quality_json(found)
+    assert [table["responses"] for table in quality["tables"]] == [90, None, 20] and quality["blank_together"] == 11
+
+
+def test_no_share_of_answers_tells_how_many_answered_a_hidden_factor(tmp_path: Path) -> None:
+    """Three made feedback in one field: a share of answers times the answers of the index would be that count."""
+    fields = ("chung-thuc", "y-te")
+    rows = [response(centre=f"C0{i % 3}", local_day=day(i % 7), field=fields[i % 2], BACK=i % 3) for i in range(240)]
+    for i, row in enumerate(rows):
+        row["II.A1"] = 2 + i % 4
+        if i % 2 == 0 or i < 6:
+            row.update({"II.E1": 4, "II.E2": 2 + i % 3, "II.E3": 5})
+    register = [register_row(f"C0{c}", field, 300) for c in range(3) for field in fields]
+    found = score_wave(read_extract(write(tmp_path, rows, register)))
+    states = {row.domain: row.suppressed for row in found.scores if row.measure == "factor:E"}
+    assert states == {"all": "no", "chung-thuc": "complementary", "y-te": "confidential"}
+    assert all(row.value is not None for row in found.scores if row.measure == "index")
+    assert found.factor_shares.keys() == {"all"}
 
 
 def test_a_sample_wave_is_not_weighted_to_the_register(tmp_path: Path, extract: Extract) -> None:

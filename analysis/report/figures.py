@@ -155,9 +155,10 @@ def _weights(reading: Reading) -> plots.Drawing:
 
     words = reading.words
     weight = np.asarray(reading.result.weighting.design.weight, dtype=float)
-    weight = weight[weight > 0]
+    weight = weight[weight > 0] if reading.counts_shown else weight[:0]
     classes: list[plots.WeightClass] = []
-    title, mean = words("finding.weights_none"), None
+    none = words("finding.weights_none" if reading.counts_shown else "finding.weights_hidden")
+    title, mean = none, None
     if len(weight):
         counts, edges = np.histogram(weight, bins=CLASSES, range=(0, float(weight.max()) or 1))
         classes = [
@@ -180,6 +181,6 @@ def _weights(reading: Reading) -> plots.Drawing:
         mean if mean and isfinite(mean) else None,
         axis=words("plot.axis_weights"),
         mean_label=words("plot.mean", mean=words.number(mean, 1)),
-        empty=words("finding.weights_none"),
+        empty=none,
         count=words.whole,
     )

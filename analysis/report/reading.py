@@ -11,7 +11,7 @@ from analysis.codebook import Codebook
 from analysis.register import POPULATION_TEXT
 from analysis.report.findings import Spread, Told
 from analysis.report.words import Words
-from analysis.wave_result import Score, VerdictDetail, WaveResult
+from analysis.wave_result import Score, VerdictDetail, WaveResult, counted
 
 HIDDEN = ("unreliable", "confidential", "complementary")
 #: How a note of scores.csv begins -> the sentence that says it; what follows a comparison is its limit. The other
@@ -53,6 +53,11 @@ class Reading:
     def level_text(self) -> str:
         level = self.result.rules.level
         return self.words.number(level, 0 if level == int(level) else 1)
+
+    @property
+    def counts_shown(self) -> bool:
+        """Whether the number of weighted responses may be shown."""
+        return counted(self.result.scores)
 
     @property
     def rules_text(self) -> str:

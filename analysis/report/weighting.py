@@ -3,10 +3,13 @@
 Public: left_out_table, diagnostics_table, joining_tables, error_table, silent_sentence, weights_sentences.
 """
 
+from analysis.publication import FEW
 from analysis.report.reading import Reading
 from analysis.report.table import Cell, Column, Row, Table
 
 NAMED_CENTRES = 12
+COUNTING = ("responses", "deff_kish", "n_eff_kish", "smallest", "mean", "largest")
+"""Diagnostics that tell how many responses there are."""
 
 
 def left_out_table(reading: Reading) -> Table:
@@ -15,6 +18,11 @@ def left_out_table(reading: Reading) -> Table:
     lines = [(words(f"left_out.{visit}"), left.kept.get(visit, 0)) for visit in ("received", "filed", "asked")]
     lines += [(words.text(one.text) or one.reason, one.count) for one in left.reasons]
     lines.append((words("left_out.total"), left.responses))
+    notes = []
+    if None in (*left.kept.values(), *(one.count for one in left.reasons)):
+        notes.append(("", words("note.left_out_blank")))
+    if left.together:
+        notes.append(("", words("note.left_out_together", together=words.whole(left.together))))
     rows = tuple(
         Row(
             (Cell(label), Cell(words.whole(count)), Cell(words.score(_share(count, left.responses)))),
@@ -23,11 +31,11 @@ def left_out_table(reading: Reading) -> Table:
         for place, (label, count) in enumerate(lines, start=1)
     )
     columns = (Column(words("col.reason"), False), Column(words("col.responses")), Column(words("col.share_of_all")))
-    return Table("left-out", words("table.left_out"), columns, rows, narrow=True)
+    return Table("left-out", words("table.left_out"), columns, rows, tuple(notes), narrow=True)
 
 
-def _share(part: int, whole: int) -> float | None:
-    return 100 * part / whole if whole else None
+def _share(part: int | None, whole: int) -> float | None:
+    return 100 * part / whole if whole and part is not None else None
 
 
 def diagnostics_table(reading: Reading) -> Table:
@@ -49,6 +57,7 @@ def diagnostics_table(reading: Reading) -> Table:
         "joined_centres": words.whole(len(weighting.joinings)),
         "moved": words.whole(sum(one.moved for one in weighting.joinings)),
     }
+    numbers |= {} if reading.counts_shown else dict.fromkeys(COUNTING, words("word.missing"))
     rows = tuple(Row((Cell(words(f"diagnostic.{name}")), Cell(text, wrapped=True))) for name, text in numbers.items())
     columns = (Column(words("col.diagnostic"), False), Column(words("col.value")))
     notes = []
@@ -83,7 +92,7 @@ def joining_tables(reading: Reading) -> tuple[Table, ...]:
             (
                 Cell(_centres(reading, one.centres)),
                 Cell(reading.labels.get(one.field, one.field) if one.field else words("word.all_fields")),
-                Cell(words.whole(None if one.field in confidential else sum(one.responses))),
+                Cell(words.whole(None if one.field in confidential else _enough(reading, sum(one.responses)))),
                 Cell(words.whole(sum(one.dossiers))),
                 Cell(words.whole(one.moved)),
             )
@@ -97,6 +106,11 @@ def joining_tables(reading: Reading) -> tuple[Table, ...]:
         head = (Column(words("col.joined_to"), False),)
         found.append(Table("strata", words("table.day_joinings"), head, strata, narrow=True))
     return tuple(found)
+
+
+def _enough(reading: Reading, responses: int) -> int | None:
+    """A count of responses, unless it is one of the few that are confidential."""
+    return responses if reading.counts_shown and not 0 < responses < FEW else None
 
 
 def weights_sentences(reading: Reading) -> tuple[str, ...]:
@@ -129,8 +143,9 @@ def error_table(reading: Reading) -> Table:
 def silent_sentence(reading: Reading) -> str:
     """How many centres with dossiers have usable responses, and the first of those that have none."""
     words, result = reading.words, reading.result
-    column = result.extract.register["resolved"]
-    expected = {str(code) for code, count in zip(result.extract.register["centre"], column, strict=True) if count > 0}
+    register = result.extract.register
+    rows = zip(register["centre"], register["channel"], register["resolved"], strict=True)
+    expected = {str(code) for code, channel, count in rows if count > 0 and channel in ("counter", "all")}
     answered = {str(code) for code in result.extract.column("centre")[result.weighting.rows]}
     names = [centre.name for centre in reading.codebook.centres if centre.code in expected - answered]
     if not names:
