@@ -30,6 +30,7 @@ class Cell:
     alike : every valid answer is the same code
     n_kish : effective number of answers from the weights alone, used where SE = 0
     additive : the set whose cells add up with it ("field": the fields of all); None: a total
+    block : measures that bound and explain each other (a factor and its items) share one; "": the measure alone
     """
 
     score: Score
@@ -37,6 +38,7 @@ class Cell:
     alike: bool
     n_kish: float
     additive: str | None = None
+    block: str = ""
 
 
 def publish(cells: Sequence[Cell]) -> tuple[Score, ...]:
@@ -49,7 +51,8 @@ def _hidden(cells: Sequence[Cell]) -> dict[Key, str]:
     """`confidential` and `complementary` cells.
 
     First whole domains, by their responses (the same on every row of a domain, so hidden on all or on none), then
-    single measures, by their valid answers.
+    single measures, by their valid answers. A factor's score and count, beside those of all its items but one, tell
+    about that one: so in a domain a factor and its items are hidden together.
     """
     hidden: dict[Key, str] = {}
     rows = [cell.score for cell in cells]
@@ -67,11 +70,26 @@ def _hidden(cells: Sequence[Cell]) -> dict[Key, str]:
         n = cell.score.n or 0
         if 0 < n < FEW or (0 < n < SAME_BELOW and cell.alike):
             hidden[cell.score.key] = "confidential"
-    for name, measure in sorted({(cell.additive, cell.score.measure) for cell in cells if cell.additive}):
-        chosen = [cell for cell in cells if cell.score.measure == measure and cell.additive in (name, None)]
-        counts = {cell.score.key: cell.score.n or 0 for cell in chosen if cell.additive}
-        _complement(counts, [cell.score.key for cell in chosen if not cell.additive], hidden)
+    for block in sorted({cell.block or cell.score.measure for cell in cells}):
+        _close([cell for cell in cells if (cell.block or cell.score.measure) == block], hidden)
     return hidden
+
+
+def _close(cells: Sequence[Cell], hidden: dict[Key, str]) -> None:
+    """Hide the measures of one block together in each domain, and others of their sets, until nothing is added."""
+    before = -1
+    while before != len(hidden):
+        before = len(hidden)
+        for measure in dict.fromkeys(cell.score.measure for cell in cells):
+            domains = {cell.score.key[:2] for cell in cells if cell.score.key in hidden}
+            for cell in cells:
+                if cell.score.key[:2] in domains and cell.score.n:
+                    hidden.setdefault(cell.score.key, "complementary")
+            chosen = [cell for cell in cells if cell.score.measure == measure]
+            whole = [cell.score.key for cell in chosen if not cell.additive]
+            for name in sorted({cell.additive for cell in chosen if cell.additive}):
+                counts = {cell.score.key: cell.score.n or 0 for cell in chosen if cell.additive == name}
+                _complement(counts, whole, hidden)
 
 
 def _complement(members: Mapping[K, int], whole: Sequence[K], hidden: dict[K, str]) -> None:

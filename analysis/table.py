@@ -172,8 +172,10 @@ def _cell(table: Table, rules: UsedRules, found: _Found | None, domain: str, mea
         dossiers=_dossiers(table, domain),
         note=_note(table, share, domain),
     )
+    factor = next((one.code for one in table.extract.codebook.index.factors if measure[5:] in one.items), "")
+    block = measure if measure.startswith("factor:") else f"factor:{factor}" if factor else ""
     alike = n < 10 and table.answers.alike(measure, valid)
-    return Cell(score, "share" if share else "mean", alike, kish, None if domain == ALL else "field")
+    return Cell(score, "share" if share else "mean", alike, kish, None if domain == ALL else "field", block)
 
 
 def _label(extract: Extract, code: str) -> str:

@@ -117,6 +117,24 @@ def test_one_measure_may_be_confidential_alone() -> None:
     assert all(state == "no" for (measure, _), state in found.items() if measure == "index")
 
 
+def test_a_factor_and_its_items_are_hidden_together() -> None:
+    """Factor E beside its other items, in the same two fields, would bound and explain the hidden item."""
+    responses = {"a": 50, "b": 80, "c": 60}
+    counts = {"factor:E": {"a": 6, "b": 30, "c": 41}, "item:E1": {"a": 3, "b": 30, "c": 40}}
+    counts |= {"item:E2": {"a": 6, "b": 29, "c": 41}, "item:D1": responses}
+    cells = fields(responses)
+    for measure, n in counts.items():
+        block = "" if measure == "item:D1" else "factor:E"
+        cells += [replace(one, block=block) for one in fields(n, measure, responses)]
+    found = {(score.measure, score.domain): score.suppressed for score in publish(cells)}
+    family = ("factor:E", "item:E1", "item:E2")
+    assert found["item:E1", "a"] == "confidential"
+    assert {found[measure, "a"] for measure in ("factor:E", "item:E2")} == {"complementary"}
+    assert {found[measure, "b"] for measure in family} == {"complementary"}
+    assert all(found[measure, "c"] == "no" for measure in family)
+    assert all(state == "no" for (measure, _), state in found.items() if measure not in family)
+
+
 counts = st.dictionaries(st.sampled_from("abcdefghij"), st.integers(0, 60), min_size=1, max_size=10)
 
 
