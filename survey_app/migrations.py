@@ -244,10 +244,18 @@ CREATE TRIGGER device_stays_revoked BEFORE UPDATE OF revoked ON device WHEN OLD.
 BEGIN SELECT RAISE(ABORT, 'a revoked device stays revoked'); END;
 """
 
+# A rejected number has arrived too. It stands in the audit's event alone, so nothing can disagree with it; the index
+# finds it without reading the others.
+_REJECTED = """
+CREATE INDEX event_rejected ON event (json_extract(detail, '$.device'), json_extract(detail, '$.seq'))
+WHERE kind = 'rejected';
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0001 ground", _GROUND),
     ("0002 ledger", _LEDGER),
     ("0003 guards", _GUARDS),
+    ("0004 rejected numbers", _REJECTED),
 )
 
 

@@ -213,6 +213,20 @@ def test_a_revoked_device_is_not_an_unknown_one(store: Store) -> None:
     assert store.device_by_token("unknown") is None
 
 
+def test_a_token_is_looked_up_by_one_search_of_an_index(store: Store) -> None:
+    """It is the first thing done for every request."""
+    _, code = store.add_device("00691")
+    enrolment = store.enrol(code)
+    said: list[str] = []
+    store._database.conn.set_trace_callback(said.append)
+    device = store.device_by_token(enrolment.token)
+    store._database.conn.set_trace_callback(None)
+    assert device is not None and device.id == enrolment.device
+    (statement,) = said
+    ((*_, plan),) = store._rows(f"EXPLAIN QUERY PLAN {statement}")
+    assert plan.startswith("SEARCH device USING INDEX")
+
+
 def test_a_code_withdrawn_before_its_use_enrols_nothing(store: Store) -> None:
     device, code = store.add_device("00691")
     store.revoke_device(device.id)

@@ -1,8 +1,9 @@
 """Taking responses in: each fate, each flag, and that nothing is lost or doubled."""
 
 import dataclasses
+import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -251,6 +252,69 @@ def test_what_was_rejected_or_in_conflict_has_arrived(ground: Ground) -> None:
     other = dataclasses.replace(one, seq=2)
     record(ground.store, ground.device, one, other, response(3, wave="none"), response(5))
     assert ground.store.missing(ground.device.id, 5) == ((4, 4),)
+
+
+def test_a_gap_is_closed_by_what_comes_later_in_any_form(ground: Ground) -> None:
+    record(ground.store, ground.device, *[response(seq) for seq in (1, 4, 9)])
+    assert ground.store.missing(ground.device.id, 9) == ((2, 3), (5, 8))
+    record(ground.store, ground.device, response(3), response(6, wave="none"))
+    assert ground.store.missing(ground.device.id, 12) == ((2, 2), (5, 5), (7, 8), (10, 12))
+    assert ground.store.missing(ground.device.id, 6) == ((2, 2), (5, 5))
+    record(ground.store, ground.device, *[response(seq) for seq in (2, 5, 7, 8, 10, 11, 12, 13)])
+    assert ground.store.missing(ground.device.id, 14) == ((14, 14),)
+
+
+def test_many_gaps_are_all_told_again_and_again(ground: Ground) -> None:
+    record(ground.store, ground.device, *[response(seq) for seq in range(2, 102, 2)])
+    gaps = tuple((seq, seq) for seq in range(1, 101, 2))
+    assert ground.store.missing(ground.device.id, 100) == gaps
+    record(ground.store, ground.device, response(51))
+    assert ground.store.missing(ground.device.id, 100) == tuple(gap for gap in gaps if gap != (51, 51))
+
+
+def test_what_was_undone_has_not_arrived(ground: Ground) -> None:
+    with pytest.raises(RuntimeError), ground.store.group():
+        record(ground.store, ground.device, response(1))
+        assert ground.store.missing(ground.device.id, 1) == ()
+        raise RuntimeError
+    assert ground.store.missing(ground.device.id, 1) == ((1, 1),)
+
+
+def steps_of(store: Store, work: Callable[[], object]) -> int:
+    """How many instructions SQLite carries out for `work`: a measure that no busy machine can spoil."""
+    counted = itertools.count()
+    store._database.conn.set_progress_handler(lambda: next(counted) and 0, 1)
+    try:
+        work()
+    finally:
+        store._database.conn.set_progress_handler(None, 0)
+    return next(counted)
+
+
+def test_what_is_missing_costs_the_same_however_much_was_sent_or_rejected(ground: Ground) -> None:
+    """A number lost for ever, one rejected, and many rejections of another device slow no later call down."""
+    other = enrolled(ground.store)
+
+    def steps(first: int) -> int:
+        record(ground.store, ground.device, response(first, wave="none"))
+        record(ground.store, ground.device, *[response(seq) for seq in range(first + 2, first + 200)])
+        record(ground.store, other, *[response(seq, wave="none") for seq in range(first, first + 200)])
+        ground.store.missing(ground.device.id, first + 199)
+        return steps_of(ground.store, lambda: ground.store.missing(ground.device.id, first + 199))
+
+    few = steps(1)
+    assert steps(201) < 2 * few + 50 and few < 500
+
+
+def test_the_first_look_at_a_device_reads_no_rejection_of_another(ground: Ground) -> None:
+    def steps() -> int:
+        with Store.open(ground.settings, write=False) as fresh:
+            return steps_of(fresh, lambda: fresh.missing(ground.device.id, 3))
+
+    record(ground.store, ground.device, response(1), response(2, wave="none"))
+    few = steps()
+    record(ground.store, enrolled(ground.store), *[response(seq, wave="none") for seq in range(1, 301)])
+    assert steps() <= few + 5
 
 
 def test_a_number_used_twice_is_stored_and_alerts(ground: Ground) -> None:

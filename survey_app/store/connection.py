@@ -42,7 +42,7 @@ class Connection:
         self._write = write
         self._depth = 0
         self._touched: set[str] = set()
-        self._forget()
+        self._undo()
 
     @classmethod
     def create(cls, settings: Settings) -> Self:
@@ -124,6 +124,7 @@ class Connection:
                     heads = {chain: self._head(chain) for chain in sorted(self._touched)}
                     self._database.conn.execute("COMMIT")
                 except BaseException:
+                    self._undo()
                     self._database.rollback()
                     raise
             finally:
@@ -139,7 +140,7 @@ class Connection:
         try:
             yield
         except BaseException:
-            self._forget()
+            self._undo()
             if connection.in_transaction:
                 connection.execute(f"ROLLBACK TO {name}")
                 connection.execute(f"RELEASE {name}")
@@ -150,9 +151,14 @@ class Connection:
             self._depth -= 1
 
     def _forget(self) -> None:
-        """Drop what is remembered of the running transaction, lest it outlive a rollback."""
+        """Drop what is true inside one transaction only: between two, another process may write."""
         self._heads: dict[str, Head] = {}
         self._last_number: int | None = None
+
+    def _undo(self) -> None:
+        """Drop whatever a rollback may have made untrue."""
+        self._forget()
+        self._gaps: dict[str, tuple[int, tuple[tuple[int, int], ...]]] = {}
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:

@@ -13,6 +13,15 @@ from survey_app.store.connection import refusal
 from survey_app.store.fieldwork import Fieldwork
 
 _DEVICE = "SELECT id, centre, simulated, revoked, created, last_seen, enrolled FROM device"
+_DEVICE_AND_TOKEN = _DEVICE.replace(" FROM", ", token_sha256 FROM")
+_ARRIVED = """SELECT seq FROM response WHERE device = :device AND seq BETWEEN :first AND :last
+    UNION SELECT seq FROM conflict WHERE device = :device AND seq BETWEEN :first AND :last
+    UNION SELECT json_extract(detail, '$.seq') FROM event WHERE kind = 'rejected'
+        AND json_extract(detail, '$.device') = :device AND json_extract(detail, '$.seq') BETWEEN :first AND :last
+    ORDER BY 1"""
+
+FEW_GAPS = 20
+"""Up to so many gaps are looked into one by one; more of them in one reading from the first to the last."""
 
 
 class EnrolmentError(SipasError):
@@ -44,10 +53,10 @@ class Devices(Fieldwork):
     def device_by_token(self, token: str) -> Device | None:
         """The device a token belongs to; None when it is unknown, `DeviceRevoked` when it was withdrawn."""
         given = secret_hash(token)
-        row = self._row("SELECT id, token_sha256 FROM device WHERE token_sha256 = ?", (given,))
-        if row is None or not same_hash(row[1], given):
+        row = self._row(f"{_DEVICE_AND_TOKEN} WHERE token_sha256 = ?", (given,))
+        if row is None or not same_hash(row[-1], given):
             return None
-        device = self.device(row[0])
+        device = _device(row[:-1])
         if device.revoked:
             raise DeviceRevoked(device.id)
         return device
@@ -113,28 +122,38 @@ class Devices(Fieldwork):
             )
 
     def missing(self, device_id: str, last_seq: int) -> tuple[tuple[int, int], ...]:
-        """The ranges of numbers up to `last_seq` that never arrived in any form: stored, in conflict or rejected."""
-        stored = self._row(
-            "SELECT count(DISTINCT seq) FROM response WHERE device = ? AND seq <= ?", (device_id, last_seq)
+        """The ranges of numbers up to `last_seq` that never arrived in any form: stored, in conflict or rejected.
+
+        What has arrived never goes away again. So only what was missing at the last call and the numbers since then
+        are looked up, however many a device has sent.
+        """
+        checked, gaps = self._gaps.get(device_id, (0, ()))
+        if gaps and gaps[-1][1] == checked < last_seq:
+            gaps = (*gaps[:-1], (gaps[-1][0], last_seq))
+        elif checked < last_seq:
+            gaps = (*gaps, (checked + 1, last_seq))
+        if len(gaps) > FEW_GAPS:
+            gaps = ((gaps[0][0], gaps[-1][1]),)
+        left = tuple(
+            gap
+            for first, last in gaps
+            if first <= last_seq
+            for gap in self._still_missing(device_id, first, min(last, last_seq))
         )
-        if stored and stored[0] == last_seq:
-            return ()
-        arrived = self._rows(
-            "SELECT seq FROM response WHERE device = :device AND seq <= :last"
-            " UNION SELECT seq FROM conflict WHERE device = :device AND seq <= :last"
-            " UNION SELECT json_extract(detail, '$.seq') FROM event WHERE kind = 'rejected'"
-            "  AND json_extract(detail, '$.device') = :device AND json_extract(detail, '$.seq') <= :last"
-            " ORDER BY 1",
-            {"device": device_id, "last": last_seq},
-        )
-        gaps, expected = [], 1
+        if last_seq >= checked:
+            self._gaps[device_id] = (last_seq, left)
+        return left
+
+    def _still_missing(self, device_id: str, first: int, last: int) -> list[tuple[int, int]]:
+        arrived = self._rows(_ARRIVED, {"device": device_id, "first": first, "last": last})
+        gaps = []
         for (seq,) in arrived:
-            if seq > expected:
-                gaps.append((expected, seq - 1))
-            expected = seq + 1
-        if expected <= last_seq:
-            gaps.append((expected, last_seq))
-        return tuple(gaps)
+            if seq > first:
+                gaps.append((first, seq - 1))
+            first = seq + 1
+        if first <= last:
+            gaps.append((first, last))
+        return gaps
 
 
 def _device(row: tuple[Any, ...]) -> Device:

@@ -277,7 +277,12 @@ def _rule_problem(rules: Rules) -> str:
     for name, words in _WORDS.items():
         if getattr(rules, name) not in words:
             return f"{name} is {getattr(rules, name)!r}, not one of {', '.join(words)}"
-    for name, low, high in (("minimum_cell", 1, 1000), ("minimum_class", 1, 1000), ("reference_line", 1, 99), ("level", 50, 99)):
+    for name, low, high in (
+        ("minimum_cell", 1, 1000),
+        ("minimum_class", 1, 1000),
+        ("reference_line", 1, 99),
+        ("level", 50, 99),
+    ):
         value = getattr(rules, name)
         if not isinstance(value, int) or not low <= value <= high:
             return f"{name} is {value!r}, not a whole number from {low} to {high}"

@@ -2,6 +2,9 @@ CREATE INDEX conflict_device_seq ON conflict (device, seq);
 
 CREATE INDEX event_kind ON event (kind);
 
+CREATE INDEX event_rejected ON event (json_extract(detail, '$.device'), json_extract(detail, '$.seq'))
+WHERE kind = 'rejected';
+
 CREATE UNIQUE INDEX "idx__sqlite_migrations_migration_set_name"
     ON "_sqlite_migrations" ("migration_set", "name");
 
