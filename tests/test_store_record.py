@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 import json
 from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from survey_app.model import Device, Head, Receipt
 from survey_app.settings import Settings
 from survey_app.store import Store
+from survey_app.verification import verify
 from tests.ground import CENTRES, FIELDS, FORM, NOON, enrolled, fates, make_store, record, response, wave
 
 
@@ -363,6 +364,28 @@ def test_what_the_tables_refuse_goes_to_staff_and_harms_nothing_else(
     monkeypatch.undo()
     assert fates(record(ground.store, ground.device, response(2), response(3))) == ["stored", "stored"]
     assert ground.store.head("q4").count == 2
+
+
+def test_one_that_the_tables_refuse_takes_no_other_with_it(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those before and after it in the sending are stored, nothing is logged twice, and the chains stay whole."""
+    sent = [response(1), response(2, wave="none"), response(3, submitted=NOON + timedelta(minutes=1)), response(4)]
+
+    def refused(wave: Any, received: datetime, corrected: datetime, offset: timedelta) -> tuple[int, int, int]:
+        return (1, 1, 0) if corrected > NOON else (0, 0, 0)
+
+    monkeypatch.setattr("survey_app.store.recording.flags", refused)
+    assert fates(record(ground.store, ground.device, *sent)) == ["stored", "rejected", "rejected", "stored"]
+    assert [event.detail["seq"] for event in ground.store.events(["rejected"])] == [2, 3]
+    assert [one.seq for one in ground.store.responses("q4")] == [1, 4]
+    assert verify(ground.settings) == ()
+
+
+def test_a_sending_takes_one_savepoint_however_many_come(ground: Ground) -> None:
+    said: list[str] = []
+    ground.store._database.conn.set_trace_callback(said.append)
+    record(ground.store, ground.device, *[response(seq) for seq in range(1, 31)])
+    ground.store._database.conn.set_trace_callback(None)
+    assert len([statement for statement in said if statement.startswith("SAVEPOINT")]) == 1
 
 
 @pytest.mark.parametrize("centre", CENTRES)

@@ -5,11 +5,6 @@ fills in the missing codes. Format of the files: docs/questionnaire-format.md.
 """
 
 from survey_app.questionnaire.checking import (
-    BROKEN_OFF,
-    DECLINED,
-    NOT_APPLICABLE,
-    NOT_ASKED,
-    NOT_DRAWN,
     AnswerProblem,
     Checked,
     asked,
@@ -18,6 +13,11 @@ from survey_app.questionnaire.checking import (
 from survey_app.questionnaire.file import load, parse, shipped
 from survey_app.questionnaire.finding import find_form
 from survey_app.questionnaire.model import (
+    BROKEN_OFF,
+    DECLINED,
+    NOT_APPLICABLE,
+    NOT_ASKED,
+    NOT_DRAWN,
     Area,
     Condition,
     Factor,

@@ -1,12 +1,17 @@
 """The one validation of answers: routing, missing codes, and every answer held against its item.
 
-`asked`, `check`, `Checked`, `AnswerProblem` and the missing codes.
+`asked`, `check`, `Checked`, `AnswerProblem`.
 """
 
 from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass, field
 
 from survey_app.questionnaire.model import (
+    BROKEN_OFF,
+    DECLINED,
+    NOT_APPLICABLE,
+    NOT_ASKED,
+    NOT_DRAWN,
     Condition,
     Item,
     Questionnaire,
@@ -15,7 +20,6 @@ from survey_app.questionnaire.model import (
 from survey_app.questionnaire.words import message
 from survey_app.response import Answer, Response
 
-NOT_ASKED, NOT_APPLICABLE, DECLINED, BROKEN_OFF, NOT_DRAWN = -1, -2, -3, -4, -5
 GIVEN = 1
 
 Code = int | tuple[int, ...]
@@ -79,8 +83,10 @@ def check(questionnaire: Questionnaire, response: Response, fields: Collection[s
             codes[item.code], code = _field_code(response, item, fields)
         elif item.code in not_drawn:
             codes[item.code], code = NOT_DRAWN, None if answer is None else "not_asked"
-        elif not all(_meets(codes.get(condition.item), condition) for condition in item.ask_if):
+        elif item.ask_if and not all(_meets(codes.get(condition.item), condition) for condition in item.ask_if):
             codes[item.code], code = NOT_ASKED, None if answer is None else "not_asked"
+        elif type(answer) is int and answer in item.plain_answers:
+            codes[item.code], code = answer, None
         else:
             codes[item.code], code = _answer_code(item, answer)
             if isinstance(answer, str) and code is None:
@@ -112,10 +118,12 @@ def _check_envelope(questionnaire: Questionnaire, response: Response) -> list[An
 
 def _not_drawn(questionnaire: Questionnaire, response: Response) -> tuple[set[str], list[AnswerProblem]]:
     """Items of the parts not drawn: a block is a factor, its items are dealt in order into `of` parts."""
+    if not response.part:
+        return set(), []
     blocks = {factor.code: factor.items for factor in (questionnaire.index.factors if questionnaire.index else ())}
     left_out: set[str] = set()
     problems = []
-    for block, (drawn, of) in (response.part or {}).items():
+    for block, (drawn, of) in response.part.items():
         items = blocks.get(block)
         if items is None or of > len(items):
             problems.append(_problem(f"part.{block}", "bad_part"))

@@ -18,6 +18,9 @@ class QuestionnaireError(SipasError):
     """A questionnaire file cannot be used; carries everything that is wrong with it."""
 
 
+NOT_ASKED, NOT_APPLICABLE, DECLINED, BROKEN_OFF, NOT_DRAWN = -1, -2, -3, -4, -5
+
+
 @dataclass(frozen=True)
 class Option:
     code: int
@@ -65,6 +68,14 @@ class Item:
     @cached_property
     def codes(self) -> frozenset[int]:
         return frozenset(option.code for option in self.options)
+
+    @cached_property
+    def plain_answers(self) -> frozenset[int]:
+        """Every code that may answer the item when it is asked and takes one option: most answers are of these."""
+        if self.kind not in ("likert", "choice"):
+            return frozenset()
+        missing = {DECLINED: self.decline, NOT_APPLICABLE: self.not_applicable}
+        return (self.codes - missing.keys()) | {code for code, allowed in missing.items() if allowed}
 
 
 @dataclass(frozen=True)

@@ -115,11 +115,14 @@ class Devices(Fieldwork):
     def seen(self, device_id: str, at: datetime, last_seq: int | None = None) -> None:
         """Note a sign of life, and the highest number the device says it has given."""
         with self.group():
-            self._execute(
-                "UPDATE device SET last_seen = max(coalesce(last_seen, ''), ?),"
-                " last_seq = max(coalesce(last_seq, 0), coalesce(?, last_seq, 0)) WHERE id = ?",
-                (stamp(at), last_seq, device_id),
-            )
+            self._note_seen(device_id, at, last_seq)
+
+    def _note_seen(self, device_id: str, at: datetime, last_seq: int | None) -> None:
+        self._execute(
+            "UPDATE device SET last_seen = max(coalesce(last_seen, ''), ?),"
+            " last_seq = max(coalesce(last_seq, 0), coalesce(?, last_seq, 0)) WHERE id = ?",
+            (stamp(at), last_seq, device_id),
+        )
 
     def missing(self, device_id: str, last_seq: int) -> tuple[tuple[int, int], ...]:
         """The ranges of numbers up to `last_seq` that never arrived in any form: stored, in conflict or rejected.

@@ -63,6 +63,9 @@ class Fieldwork(Connection):
             for code, label, source in self._rows(sql, (int(which == "offered"),))
         )
 
+    def _known_fields(self) -> frozenset[str]:
+        return frozenset(code for (code,) in self._rows("SELECT code FROM service_field"))
+
     def add_fields(self, fields: Iterable[ServiceField], others: Literal["keep", "retire"] = "keep") -> None:
         """Add fields or bring them up to date, in this order; `others` known before stay offered, or are retired."""
         rows = [

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -51,21 +51,34 @@ class Recording(Devices):
         The same uuid with the same content again is `already_stored`; with other content it is a `conflict`, and both
         are kept; a response that is invalid by its own form is `rejected` with the codes of what is wrong.
         """
+        if not self._depth:
+            with self.group():
+                return self.record(responses, device=device, received=received, sent_at=sent_at)
+        arrival = Arrival(
+            device=device,
+            received=received,
+            offset=received - sent_at,
+            fields=self._known_fields(),
+            waves={},
+        )
+        try:
+            return self._take_all(responses, arrival, self._settle)
+        except sqlite3.IntegrityError:
+            # One savepoint for all of them is enough as long as the tables refuse none. Now each gets its own.
+            return self._take_all(responses, arrival, self._take)
+
+    def _take_all(
+        self, responses: Sequence[Response], arrival: Arrival, take: Callable[[Response, Arrival], Receipt]
+    ) -> tuple[Receipt, ...]:
         with self.group():
-            arrival = Arrival(
-                device=device,
-                received=received,
-                offset=received - sent_at,
-                fields=frozenset(field.code for field in self.fields("known")),
-                waves={},
-            )
-            receipts = tuple(self._take(response, arrival) for response in responses)
-            self.seen(device.id, received, max((r.seq for r in responses if r.seq is not None), default=None))
+            receipts = tuple(take(response, arrival) for response in responses)
+            last_seq = max((r.seq for r in responses if r.seq is not None), default=None)
+            self._note_seen(arrival.device.id, arrival.received, last_seq)
         return receipts
 
     def _take(self, response: Response, arrival: Arrival) -> Receipt:
         try:
-            with self._nested():
+            with self.group():
                 return self._settle(response, arrival)
         except sqlite3.IntegrityError as error:
             # The tables refuse what every check let pass. The device must not send it for ever: it goes to staff.
