@@ -119,12 +119,13 @@ class Writer:
 
 
 def catch_up(store: Store) -> None:
-    """Bring heads.log up to date after a process was killed between its commit and its line there."""
-    witnesses, _ = read_heads_log(store.settings.heads_log)
-    logged = {chain: max(witness.count for witness in seen) for chain, seen in witnesses.items()}
-    behind = {chain: logged.get(chain, 0) for chain, head in store.heads().items() if head.count > logged.get(chain, 0)}
+    """Bring heads.log up to date after a process was killed between its commit and the line that confirms it there."""
+    log, _ = read_heads_log(store.settings.heads_log)
+    heads = store.heads()
+    logged = {chain: max(witness.count for witness in seen) for chain, seen in log.confirmed.items()}
+    behind = {chain: logged.get(chain, 0) for chain, head in heads.items() if head.count > logged.get(chain, 0)}
     if behind:
-        store.log_heads(behind)
+        store.log_heads(behind, [chain for chain in behind if log.announces(chain, heads[chain])])
 
 
 def _commit(store: Store, group: list[_Call[Any]]) -> None:

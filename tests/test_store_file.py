@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -19,7 +20,7 @@ from survey_app.model import RegisterRow
 from survey_app.settings import Settings, create_instance
 from survey_app.store import EVENTS, Store, StoreError
 from survey_app.verification import verify
-from tests.ground import FORM, NOON, enrolled, make_store, record, response, wave
+from tests.ground import FORM, NOON, enrolled, fates, make_store, record, response, wave
 
 SNAPSHOT = Path(__file__).parent / "snapshots" / "schema.sql"
 
@@ -287,7 +288,7 @@ def test_a_savepoint_undone_leaves_the_rest_of_its_group(made: tuple[Settings, S
     assert verify(settings) == ()
 
 
-def test_heads_log_has_one_line_a_chain_and_commit(made: tuple[Settings, Store]) -> None:
+def test_heads_log_announces_and_confirms_each_chain_of_a_commit(made: tuple[Settings, Store]) -> None:
     settings, store = made
     device = enrolled(store)
     before = len(settings.heads_log.read_text().splitlines())
@@ -298,8 +299,30 @@ def test_heads_log_has_one_line_a_chain_and_commit(made: tuple[Settings, Store])
     record(store, device, response(5, wave="none"))
     lines = [line.split("\t") for line in settings.heads_log.read_text().splitlines()[before:]]
     events = str(store.heads()[EVENTS].count)
-    assert [(chain, count) for _, chain, count, _ in lines] == [("q4", "3"), ("q4", "4"), (EVENTS, events)]
-    assert lines[1][3] == store.head("q4").head
+    grown = [("q4", "3"), ("q4", "4"), (EVENTS, events)]
+    assert [tuple(line[1:3]) for line in lines] == [one for one in grown for _ in range(2)]
+    assert [line[4:] for line in lines] == [["pending"], []] * 3
+    assert lines[2][3] == lines[3][3] == store.head("q4").head
+
+
+def test_a_commit_that_cannot_be_announced_is_none(made: tuple[Settings, Store]) -> None:
+    """No room for the line in heads.log: nothing is stored, and no half line stays."""
+    settings, store = made
+    device = enrolled(store)
+    log = settings.heads_log.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    store._database.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        with pytest.raises(OSError), store.group():
+            record(store, device, response())
+            resource.setrlimit(resource.RLIMIT_FSIZE, (len(log) + 10, limits[1]))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert (store.response_count("q4"), settings.heads_log.read_bytes()) == (0, log)
+    assert fates(record(store, device, response())) == ["stored"]
+    assert verify(settings) == ()
 
 
 # ---- locks

@@ -1,6 +1,9 @@
 """The server's writing thread: groups, savepoints, and futures that speak only after the commit."""
 
+import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -45,8 +48,7 @@ def test_waiting_calls_share_a_commit(ground: tuple[Settings, Device]) -> None:
         gate.set()
         assert [fates(future.result()) for future in futures] == [["stored"]] * 20
     lines = settings.heads_log.read_text().splitlines()[before:]
-    assert len(lines) == 1
-    assert lines[0].split("\t")[1:3] == ["q4", "20"]
+    assert [line.split("\t")[1:3] for line in lines] == [["q4", "20"]] * 2  # announced, then confirmed
 
 
 def test_a_call_that_fails_undoes_itself_alone(ground: tuple[Settings, Device]) -> None:
@@ -148,14 +150,74 @@ def test_starting_catches_up_a_heads_log_left_behind(ground: tuple[Settings, Dev
     with Store.open(settings) as store:
         record(store, device, response())
     lines = settings.heads_log.read_text().splitlines(keepends=True)
-    assert "\tq4\t1\t" in lines[-1]
-    settings.heads_log.write_text("".join(lines[:-1]))
+    assert all("\tq4\t1\t" in line for line in lines[-2:])
+    settings.heads_log.write_text("".join(lines[:-2]))  # as after a power cut
     assert [problem.what for problem in verify(settings)] == [
-        "1 responses at the end were inserted: heads.log does not know them"
+        "1 responses at the end are unknown to heads.log: inserted, or stored as the power failed"
     ]
     Writer(settings).close()
     assert verify(settings) == ()
     with Store.open(settings, write=False) as reader:
         (event,) = reader.events(["heads_caught_up"])
-        assert event.detail == {"known": {"q4": 0}, "counts": {"q4": 1}}
+        assert event.detail == {"known": {"q4": 0}, "counts": {"q4": 1}, "announced": []}
         assert EVENTS in reader.heads()
+
+
+KILLED = """
+import os, signal, sys
+sys.path.insert(0, {root!r})
+from pathlib import Path
+from survey_app.settings import Settings
+from survey_app.store import Store
+from tests.ground import record, response
+
+append = Store._append_heads
+
+
+def killed(self, heads, mark=""):
+    if mark:
+        append(self, heads, mark)
+    if bool(mark) != {after_commit}:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+with Store.open(Settings.load(Path({instance!r}))) as store:
+    Store._append_heads = killed
+    record(store, store.device({device!r}), response(1), response(2))
+"""
+
+
+def killed_at_its_commit(settings: Settings, device: Device, *, after_commit: bool) -> None:
+    """A process killed as it has announced its commit, or as it has committed and not yet confirmed."""
+    root = str(Path(__file__).parent.parent)
+    script = KILLED.format(root=root, after_commit=after_commit, instance=str(settings.instance), device=device.id)
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("after_commit", [False, True])
+def test_what_a_killed_process_leaves_verifies_at_once(ground: tuple[Settings, Device], after_commit: bool) -> None:
+    settings, device = ground
+    killed_at_its_commit(settings, device, after_commit=after_commit)
+    assert settings.heads_log.read_text().endswith("\tpending\n")
+    with Store.open(settings, write=False) as reader:
+        assert reader.response_count("q4") == (2 if after_commit else 0)
+    assert verify(settings) == ()
+    with Writer(settings) as writer:
+        writer.submit(lambda store: record(store, device, response(3))).result()
+    assert verify(settings) == ()
+    with Store.open(settings, write=False) as reader:
+        caught_up = [event.detail for event in reader.events(["heads_caught_up"])]
+    noted = {"known": {"q4": 0}, "counts": {"q4": 2}, "announced": ["q4"]}
+    assert caught_up == ([noted] if after_commit else [])
+
+
+def test_a_tail_other_than_the_one_announced_is_named(ground: tuple[Settings, Device]) -> None:
+    """A commit that failed left its announcement; what somebody then puts in its place was not announced."""
+    settings, device = ground
+    killed_at_its_commit(settings, device, after_commit=False)
+    log = settings.heads_log.read_bytes()
+    with Store.open(settings) as store:
+        record(store, device, response(8), response(9))
+    settings.heads_log.write_bytes(log)
+    (problem,) = verify(settings)
+    assert (problem.where, problem.what[:11]) == ("wave q4, positions 1 to 2", "2 responses")

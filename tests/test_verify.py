@@ -13,11 +13,13 @@ import pytest
 from survey_app.extract import write_extract
 from survey_app.ledger import GENESIS, content_hash, link
 from survey_app.model import Device, RegisterRow
+from survey_app.problems import Problem
 from survey_app.settings import Settings
 from survey_app.store import Store
 from survey_app.store.recording import RESPONSE_COLUMNS
 from survey_app.verification import verify
-from survey_app.verification.chain import Link, Witness, follow, hold_against
+from survey_app.verification.chain import Link, Witness, follow, hold_against, unannounced
+from survey_app.verification.witnesses import Witnesses, read_manifests
 from tests.ground import FORM, NOON, enrolled, make_store, record, response, tamper, wave
 
 
@@ -222,7 +224,7 @@ def test_a_well_forged_response_at_the_end_is_unknown_to_heads_log(ground: Groun
     insert(ground.settings, response().uuid, 7)
     rechain(ground.settings, 7)
     (problem,) = verify(ground.settings)
-    assert problem.what == "1 responses at the end were inserted: heads.log does not know them"
+    assert problem.what == "1 responses at the end are unknown to heads.log: inserted, or stored as the power failed"
     assert problem.where == "wave q4, positions 7 to 7"
 
 
@@ -243,7 +245,7 @@ OTHER: list[tuple[str, Callable[[Ground], object], str]] = [
     ("guard", lambda g: tamper_schema(g, "DROP TRIGGER answer_no_update"), "trigger answer_no_update is missing"),
     ("strange guard", lambda g: tamper_schema(g, "CREATE TRIGGER t BEFORE INSERT ON answer BEGIN SELECT 1; END"), "trigger t does not belong there"),
     ("orphans", lambda g: tamper(g.settings, "INSERT INTO answer VALUES (77, 'II.A1', 3)"), "1 rows of answer name no response"),
-    ("heads.log gone", lambda g: g.settings.heads_log.unlink(), "6 responses at the end were inserted: heads.log does not know"),
+    ("heads.log gone", lambda g: g.settings.heads_log.unlink(), "6 responses at the end are unknown to heads.log: inserted"),
     ("heads.log rubbish", lambda g: g.settings.heads_log.write_text("?\n" + g.settings.heads_log.read_text()), "heads.log, line 1"),
     ("heads.log forged", lambda g: forge_log(g.settings.heads_log), "the chain was rewritten"),
     ("extract changed", lambda g: flip(next(g.settings.extracts.glob("*/*/responses.parquet"))), "responses.parquet of an extract was changed"),
@@ -292,6 +294,18 @@ def test_a_response_stored_beside_a_server_is_verified_while_it_runs(ground: Gro
     assert steps == [200, 400]
 
 
+def test_a_commit_between_the_first_reading_and_the_snapshot_is_no_finding(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def meanwhile(extracts: Path) -> tuple[Witnesses, list[Problem]]:
+        record(ground.store, ground.device, response(77))
+        return read_manifests(extracts)
+
+    monkeypatch.setattr("survey_app.verification.recomputing.read_manifests", meanwhile)
+    assert verify(ground.settings) == ()
+    assert ground.store.response_count("q4") == 7
+
+
 # ---- the pure part
 
 
@@ -333,7 +347,32 @@ def test_a_witness_of_every_position_agrees_with_an_honest_chain() -> None:
     links = chain_of(5)
     hashes, problems = follow(links, "c", "rows")
     witnesses = [Witness(one.position, one.chain, "w") for one in links]
-    assert problems == [] and hold_against(hashes, witnesses, "c", "rows", complete=True) == []
+    assert problems == [] and hold_against(hashes, witnesses, "c", "rows") == []
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "announced", "unknown"),
+    [
+        ((5,), (), 0),
+        ((7,), (), 0),
+        ((3,), (), 2),
+        ((3,), (5,), 0),
+        ((3,), (4,), 1),
+        ((3,), (-5,), 2),
+        ((3,), (-5, 5), 0),
+        ((), (), 5),
+    ],
+    ids=["all", "more since", "two behind", "announced", "one more", "other head", "announced again", "nothing"],
+)
+def test_rows_that_no_line_of_heads_log_stands_for(
+    confirmed: tuple[int, ...], announced: tuple[int, ...], unknown: int
+) -> None:
+    """A negative count announces another head, as of a commit that failed."""
+    hashes, _ = follow(chain_of(5), "c", "rows")
+    lines = [Witness(abs(at), hashes[at] if at > 0 else "f" * 64, "w") for at in announced]
+    seen = [Witness(at, hashes.get(at, "f" * 64), "w") for at in confirmed]
+    told = [problem.what.split()[0] for problem in unannounced(hashes, seen, lines, "c", "rows")]
+    assert told == ([str(unknown)] if unknown else [])
 
 
 def test_the_form_of_the_builders_is_the_shipped_one(ground: Ground) -> None:

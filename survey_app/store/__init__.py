@@ -28,14 +28,21 @@ class Store(Columnar):
         """The head of every chain: each wave's, and the audit's own under `EVENTS`."""
         return {chain: self._head(chain) for chain in (*(wave.id for wave in self.waves()), EVENTS)}
 
-    def log_heads(self, known: Mapping[str, int]) -> None:
-        """Write heads that heads.log lacks, and note in the audit up to where it knew them.
+    def log_heads(self, known: Mapping[str, int], announced: Iterable[str]) -> None:
+        """Write heads that heads.log lacks, and note in the audit up to where it knew them, and which it announced.
 
-        A process killed between its commit and the line in heads.log leaves the log behind.
+        A process killed between its commit and the confirming line in heads.log leaves the log behind.
         """
         with self.group():
             counts = {chain: head.count for chain, head in self.heads().items()}
-            self._log("heads_caught_up", {"known": dict(known), "counts": {chain: counts[chain] for chain in known}})
+            self._log(
+                "heads_caught_up",
+                {
+                    "known": dict(known),
+                    "counts": {chain: counts[chain] for chain in known},
+                    "announced": sorted(announced),
+                },
+            )
             self._touched.update(known)
 
     def import_register(self, rows: Sequence[RegisterRow], source_name: str, sha256: str) -> int:

@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -104,8 +105,8 @@ class Connection:
     def group(self) -> Iterator[None]:
         """A write transaction under the instance's write lock; inside another one, a savepoint of it.
 
-        The heads of the chains that grew are appended to heads.log after the commit and before the lock is given up,
-        so the lines stand in the order of the commits.
+        The heads of the chains that grow are announced in heads.log before the commit and confirmed after it, before
+        the lock is given up: the lines stand in the order of the commits, and whatever is committed was announced.
         """
         if not self._write:
             raise refusal("the store is open for reading only", str(self.settings.store_path), "open it for writing")
@@ -122,6 +123,7 @@ class Connection:
                 try:
                     yield
                     heads = {chain: self._head(chain) for chain in sorted(self._touched)}
+                    self._append_heads(heads, "\tpending")
                     self._database.conn.execute("COMMIT")
                 except BaseException:
                     self._undo()
@@ -172,15 +174,18 @@ class Connection:
         finally:
             self._database.rollback()
 
-    def _append_heads(self, heads: Mapping[str, Head]) -> None:
-        """One line for each chain that grew. Not synced: a lost last line only means the log knows a little less."""
+    def _append_heads(self, heads: Mapping[str, Head], mark: str = "") -> None:
+        """One line for each chain that grew, whole or not at all. Not synced: after a power cut the last may be lost."""
         if not heads:
             return
         at = stamp(datetime.now(UTC))
-        lines = "".join(f"{at}\t{chain}\t{head.count}\t{head.head}\n" for chain, head in heads.items())
+        lines = "".join(f"{at}\t{chain}\t{head.count}\t{head.head}{mark}\n" for chain, head in heads.items())
         descriptor = os.open(self.settings.heads_log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.write(descriptor, lines.encode("ascii"))
+            size = os.fstat(descriptor).st_size
+            if os.write(descriptor, lines.encode("ascii")) < len(lines):
+                os.ftruncate(descriptor, size)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.settings.heads_log))
         finally:
             os.close(descriptor)
 

@@ -1,6 +1,6 @@
 """Following a chain link by link, and holding it against heads that others have kept: pure functions.
 
-`Link`, `Witness`, `follow`, `hold_against`.
+`Link`, `Witness`, `follow`, `hold_against`, `unannounced`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -79,10 +79,8 @@ def _broken(run: Sequence[Link], chain: str) -> Problem:
     return Problem(what, f"{chain}, positions {first.position} to {last.position}", RESTORE)
 
 
-def hold_against(
-    hashes: Mapping[int, str], witnesses: Sequence[Witness], chain: str, things: str, *, complete: bool
-) -> list[Problem]:
-    """Compare a chain with what witnesses saw of it; `complete` if they saw every row (heads.log does)."""
+def hold_against(hashes: Mapping[int, str], witnesses: Sequence[Witness], chain: str, things: str) -> list[Problem]:
+    """Compare a chain with what witnesses saw of it."""
     problems: list[Problem] = []
     length = max(hashes, default=0)
     beyond = [witness for witness in witnesses if witness.count > length]
@@ -107,13 +105,25 @@ def hold_against(
                 RESTORE,
             )
         )
-    seen = max((witness.count for witness in witnesses), default=0)
-    if complete and seen < length:
-        problems.append(
-            Problem(
-                f"{length - seen} {things} at the end were inserted: heads.log does not know them",
-                f"{chain}, positions {seen + 1} to {length}",
-                "if a process was killed in that very moment, the next start of the server notes it; else: " + RESTORE,
-            )
-        )
     return problems
+
+
+def unannounced(
+    hashes: Mapping[int, str], confirmed: Sequence[Witness], announced: Sequence[Witness], chain: str, things: str
+) -> list[Problem]:
+    """Rows at the end that heads.log neither confirmed nor announced: no commit of ours wrote them.
+
+    An announcement counts only where the chain has the very head announced: its commit may have failed.
+    """
+    length = max(hashes, default=0)
+    kept = [witness for witness in announced if hashes.get(witness.count) == witness.head]
+    seen = max((witness.count for witness in (*confirmed, *kept)), default=0)
+    if seen >= length:
+        return []
+    return [
+        Problem(
+            f"{length - seen} {things} at the end are unknown to heads.log: inserted, or stored as the power failed",
+            f"{chain}, positions {seen + 1} to {length}",
+            "if the power failed just then, start the server once: it notes them in the audit; else: " + RESTORE,
+        )
+    ]

@@ -19,8 +19,8 @@ from survey_app.settings import Settings
 from survey_app.store import EVENTS, Store, answer_rows
 from survey_app.store.auditing import LedgerRow
 from survey_app.verification.audit import check_conflicts, check_register, check_waves
-from survey_app.verification.chain import RESTORE, Link, follow, hold_against
-from survey_app.verification.witnesses import Witnesses, read_heads_log, read_manifests
+from survey_app.verification.chain import RESTORE, Link, follow, hold_against, unannounced
+from survey_app.verification.witnesses import HeadsLog, Witnesses, read_heads_log, read_manifests
 
 _UNREADABLE = (SipasError, LookupError, TypeError, ValueError, AttributeError)
 Step = Callable[[int, int], None]
@@ -30,10 +30,26 @@ def _silent(done: int, total: int) -> None:
     """No progress wanted."""
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """What is known outside the store: confirmed before the snapshot, in heads.log after it began, in extracts."""
+
+    confirmed: Witnesses
+    now: HeadsLog
+    extracted: Witnesses
+
+    def problems(self, hashes: Mapping[int, str], chain: str, name: str, things: str) -> list[Problem]:
+        return [
+            *hold_against(hashes, self.confirmed.get(chain, []), name, things),
+            *unannounced(hashes, self.now.confirmed.get(chain, []), self.now.announced.get(chain, []), name, things),
+            *hold_against(hashes, self.extracted.get(chain, []), name, things),
+        ]
+
+
 def verify(settings: Settings, step: Step = _silent) -> tuple[Problem, ...]:
     """Everything that is not as it was stored; empty when the store is clean. Reads only."""
-    # Read before the snapshot begins: whatever these know, the snapshot must know too.
-    logged, problems = read_heads_log(settings.heads_log)
+    # Read before the snapshot begins: whatever these confirm, the snapshot must know too.
+    before, problems = read_heads_log(settings.heads_log)
     extracted, more = read_manifests(settings.extracts)
     problems += more
     with Store.open(settings, write=False) as store, store.snapshot():
@@ -44,10 +60,13 @@ def verify(settings: Settings, step: Step = _silent) -> tuple[Problem, ...]:
             Problem(f"the schema was altered: {what}", str(settings.store_path), RESTORE)
             for what in store.schema_differences()
         ]
-        problems += _check_events(store, logged)
+        # Read after the snapshot's first reading: whatever it knows was announced here before it was committed.
+        now, _ = read_heads_log(settings.heads_log)
+        kept = _Kept(before.confirmed, now, extracted)
+        problems += _check_events(store, kept)
         for look in (check_waves, check_conflicts, check_register):
             problems += _readable(look, store)
-        problems += _readable(lambda store: _check_responses(store, settings, logged, extracted, step), store)
+        problems += _readable(lambda store: _check_responses(store, settings, kept, step), store)
     return tuple(problems)
 
 
@@ -60,18 +79,16 @@ def _readable(look: Callable[[Store], Iterable[Problem]], store: Store) -> list[
         return [Problem(what, str(store.settings.store_path), RESTORE)]
 
 
-def _check_events(store: Store, logged: Witnesses) -> list[Problem]:
+def _check_events(store: Store, kept: _Kept) -> list[Problem]:
     links = (
         Link(int(row["number"] or 0), f"event {row['number']} ({row['kind']})", row, chain)
         for row, chain in store.event_rows()
     )
     hashes, problems = follow(links, "audit", "events")
-    return problems + hold_against(hashes, logged.get(EVENTS, []), "audit", "events", complete=True)
+    return problems + kept.problems(hashes, EVENTS, "audit", "events")
 
 
-def _check_responses(
-    store: Store, settings: Settings, logged: Witnesses, extracted: Witnesses, step: Step
-) -> list[Problem]:
+def _check_responses(store: Store, settings: Settings, kept: _Kept, step: Step) -> list[Problem]:
     waves = store.waves()
     fields = frozenset(field.code for field in store.fields("known"))
     total = sum(store.response_count(wave.id) for wave in waves)
@@ -81,14 +98,12 @@ def _check_responses(
         checker = _Checker(store, settings, wave, fields, problems)
         hashes, broken = follow(checker.links(step, done, total), f"wave {wave.id}", "responses")
         problems += broken
-        chain = f"wave {wave.id}"
-        problems += hold_against(hashes, logged.get(wave.id, []), chain, "responses", complete=True)
-        problems += hold_against(hashes, extracted.get(wave.id, []), chain, "responses", complete=False)
+        problems += kept.problems(hashes, wave.id, f"wave {wave.id}", "responses")
         done += len(hashes)
     known = {wave.id for wave in waves} | {EVENTS}
     problems += [
         Problem(f"wave {chain!r} was removed: {source} knows it", "wave", RESTORE)
-        for witnesses, source in ((logged, "heads.log"), (extracted, "an extract"))
+        for witnesses, source in ((kept.confirmed, "heads.log"), (kept.extracted, "an extract"))
         for chain in sorted(witnesses.keys() - known)
     ]
     return problems

@@ -1,25 +1,41 @@
 """Heads of chains written down outside the store: heads.log, and the manifests of extracts.
 
-`read_heads_log`, `read_manifests`: by chain, with what is wrong in these files themselves.
+`HeadsLog`, `read_heads_log`, `read_manifests`: by chain, with what is wrong in these files themselves.
 """
 
 import hashlib
 import itertools
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from survey_app.model import Head
 from survey_app.problems import Problem
 from survey_app.verification.chain import Witness
 
 Witnesses = dict[str, list[Witness]]
-_LINE = re.compile(r"(\S+)\t(\S+)\t([0-9]+)\t([0-9a-f]{64})")
+_LINE = re.compile(r"(\S+)\t(\S+)\t([0-9]+)\t([0-9a-f]{64})(\tpending)?")
 
 
-def read_heads_log(path: Path) -> tuple[Witnesses, list[Problem]]:
-    """Each line: time, chain, count, head. A line that cannot be read is a problem, and does not hide the others."""
-    found: Witnesses = {}
+@dataclass(frozen=True)
+class HeadsLog:
+    """`announced`: written before a commit, which may then have failed. `confirmed`: written after it."""
+
+    confirmed: Witnesses
+    announced: Witnesses
+
+    def announces(self, chain: str, head: Head) -> bool:
+        return any((one.count, one.head) == (head.count, head.head) for one in self.announced.get(chain, ()))
+
+
+def read_heads_log(path: Path) -> tuple[HeadsLog, list[Problem]]:
+    """Each line: time, chain, count, head, and `pending` where it only announces.
+
+    A line that cannot be read is a problem, and does not hide the others.
+    """
+    found, announced = Witnesses(), Witnesses()
     problems: list[Problem] = []
     text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
     for number, line in enumerate(text.splitlines(), start=1):
@@ -29,13 +45,15 @@ def read_heads_log(path: Path) -> tuple[Witnesses, list[Problem]]:
                 Problem("a line of heads.log cannot be read", f"{path}, line {number}", "compare it with the backup's")
             )
             continue
-        at, chain, count, head = parts.groups()
-        found.setdefault(chain, []).append(Witness(int(count), head, f"heads.log line {number} of {at}"))
+        at, chain, count, head, pending = parts.groups()
+        (announced if pending else found).setdefault(chain, []).append(
+            Witness(int(count), head, f"heads.log line {number} of {at}")
+        )
     for chain, witnesses in found.items():
         for before, after in itertools.pairwise(witnesses):
             if after.count < before.count:
                 problems.append(Problem(f"heads.log goes back in {chain}", after.source, "find out who edited it"))
-    return found, problems
+    return HeadsLog(found, announced), problems
 
 
 def read_manifests(extracts: Path) -> tuple[Witnesses, list[Problem]]:
