@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from survey_app.codebook import codebook
+from survey_app.locks import folder_lock
 from survey_app.model import RegisterRow, ServiceField
 from survey_app.problems import Problem, SipasError
 from survey_app.questionnaire import Item, Questionnaire
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FORMAT = 1
+_BESIDE = ".writing-"
 FLAGS = ("late", "after_close", "clock")
 STEPS = 5
 Step = Callable[[int, int], None]
@@ -186,13 +188,19 @@ def _json(data: Mapping[str, Any]) -> bytes:
 
 def _place(folder: Path, files: Mapping[str, bytes]) -> Path:
     """Write all files beside, then rename: whoever looks sees a whole extract or none."""
-    target = folder / hashlib.sha256(files["manifest.json"]).hexdigest()[:12]
     folder.mkdir(parents=True, exist_ok=True)
+    with folder_lock(folder):
+        for abandoned in folder.glob(f"{_BESIDE}*"):  # nobody else writes here now: its process was killed
+            shutil.rmtree(abandoned)
+        return _place_alone(folder / hashlib.sha256(files["manifest.json"]).hexdigest()[:12], files)
+
+
+def _place_alone(target: Path, files: Mapping[str, bytes]) -> Path:
     if target.exists():
         _refuse_altered(target, files)
         os.utime(target / "manifest.json")  # it is the newest again
         return target
-    beside = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
+    beside = Path(tempfile.mkdtemp(prefix=_BESIDE, dir=target.parent))
     try:
         for name, content in files.items():
             with open(beside / name, "wb") as stream:

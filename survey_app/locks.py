@@ -1,6 +1,6 @@
 """Lock files of an instance: who may write, and that only one server runs.
 
-`write_lock` (waits), `server_lock` (refuses), `LockedError`. Locks are the kernel's (`flock`): they vanish with
+`write_lock` and `folder_lock` (wait), `server_lock` (refuses), `LockedError`. Locks are the kernel's (`flock`): they vanish with
 their process, so a crash leaves nothing to clean up.
 """
 
@@ -25,20 +25,31 @@ def write_lock(path: Path, patience: float = PATIENCE_SECONDS) -> Iterator[None]
     """Hold the instance's write lock; waits for the present holder, but not for ever."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        _wait(descriptor, path, patience)
+        _wait(descriptor, path, patience, "the store")
         yield
     finally:
         os.close(descriptor)
 
 
-def _wait(descriptor: int, path: Path, patience: float) -> None:
+@contextmanager
+def folder_lock(path: Path, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
+    """Hold a folder, so that one process at a time writes what lies in it."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        _wait(descriptor, path, patience, "the folder")
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _wait(descriptor: int, path: Path, patience: float, what: str) -> None:
     deadline = time.monotonic() + patience
     pause = 0.0005
     while not _try(descriptor):
         if time.monotonic() > deadline:
             raise LockedError(
                 Problem(
-                    f"the store has been locked by another process for {patience:g} seconds",
+                    f"{what} has been locked by another process for {patience:g} seconds",
                     str(path),
                     "wait for it, or end the process that holds the lock (fuser names it)",
                 )

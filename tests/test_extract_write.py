@@ -1,8 +1,12 @@
 """What an extract holds and what it does not, and that the same data give the same bytes."""
 
+import functools
 import hashlib
 import json
 import random
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -12,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from survey_app.extract import ExtractError, write_extract
+from survey_app.locks import LockedError, folder_lock
 from survey_app.model import Device, RegisterRow, Wave
 from survey_app.questionnaire import Questionnaire, parse
 from survey_app.response import Response
@@ -322,3 +327,44 @@ def test_choices_become_columns_of_0_and_1_and_numbers_fit(ground: tuple[Setting
     items = {item["code"]: item["columns"] for item in as_json(path, "codebook")["items"]}
     assert items["HELP"] == ["HELP_1", "HELP_2", "HELP_99"]
     assert [one.answers["HELP"] for one in store.responses("wide")] == [(1, 99), -3, (2,)]
+
+
+KILLED = """
+import os, signal, sys
+sys.path.insert(0, {root!r})
+from pathlib import Path
+from survey_app import extract
+from survey_app.settings import Settings
+from survey_app.store import Store
+
+os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)  # the first file is written, the others are not
+settings = Settings.load(Path({instance!r}))
+with Store.open(settings) as store:
+    extract.write_extract(store, settings, "q4")
+"""
+
+
+def test_what_a_killed_extract_left_is_cleared_by_the_next(ground: tuple[Settings, Store, Device]) -> None:
+    settings, store, device = ground
+    record(store, device, *some(5))
+    folder = settings.extracts / "q4"
+    script = KILLED.format(root=str(Path(__file__).parent.parent), instance=str(settings.instance))
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -signal.SIGKILL
+    (left,) = folder.iterdir()
+    assert left.name.startswith(".writing-") and list(left.iterdir())
+    path = write_extract(store, settings, "q4")
+    assert list(folder.iterdir()) == [path]
+
+
+def test_what_another_process_is_writing_is_waited_for(
+    ground: tuple[Settings, Store, Device], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, store, device = ground
+    record(store, device, *some(5))
+    folder = settings.extracts / "q4"
+    theirs = folder / ".writing-theirs"
+    theirs.mkdir(parents=True)
+    monkeypatch.setattr("survey_app.extract.folder_lock", functools.partial(folder_lock, patience=0.05))
+    with folder_lock(folder), pytest.raises(LockedError, match="the folder has been locked"):
+        write_extract(store, settings, "q4")
+    assert list(folder.iterdir()) == [theirs]
