@@ -139,6 +139,23 @@ def test_a_form_sent_from_elsewhere_is_refused(app: Flask, site: str, refused: b
     assert (answer.status_code == 403) is refused
 
 
+@pytest.mark.parametrize(
+    ("origin", "refused"),
+    [
+        ("http://localhost", False),
+        ("https://kiosk.example", True),
+        ("http://localhost:8080", True),
+        ("http://localhost.example", True),
+        ("null", True),
+        ("http://[", True),
+        ("localhost", True),
+    ],
+)
+def test_an_old_browser_names_the_origin_of_a_form(app: Flask, origin: str, refused: bool) -> None:
+    answer = app.test_client().post("/survey", headers={"Origin": origin})
+    assert ("Biểu mẫu được gửi từ nơi khác" in answer.text) is refused
+
+
 def test_static_files_are_kept_by_their_hash(app: Flask) -> None:
     with app.test_request_context():
         url = app.url_for("static", filename="tokens.css")

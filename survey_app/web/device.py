@@ -1,6 +1,6 @@
 """Which device is asking: by bearer token on the API, by cookie on the pages, never the one for the other.
 
-`current_device`, `bearer_device`, `set_device_cookie`, `renew_device_cookie`, `forget_device_cookie`, `require_safe_transport`.
+`current_device`, `bearer_device`, `set_device_cookie`, `renew_device_cookie`, `require_safe_transport`.
 """
 
 from ipaddress import ip_address
@@ -38,12 +38,6 @@ def renew_device_cookie(response: Response) -> None:
     """Let a tablet in use never run out."""
     if token := request.cookies.get(cookie_name()):
         set_device_cookie(response, token)
-
-
-def forget_device_cookie(response: Response) -> None:
-    response.delete_cookie(
-        cookie_name(), path="/", secure=not services().development_http, httponly=True, samesite="Strict"
-    )
 
 
 def current_device() -> Device | None:

@@ -139,9 +139,9 @@ def _unexpected(error: Exception) -> Response:
     kind = storage_trouble(error)
     if kind is None:
         # The path without its query: a log holds nothing that identifies a device or a person.
-        _log.error("failed on %s %s", request.method, request.path, exc_info=error)
+        _log.error("failed on %s %r", request.method, request.path, exc_info=error)
         return _show(WebProblem("internal"))
-    _log.error("the store failed on %s %s: %s", request.method, request.path, error)
+    _log.error("the store failed on %s %r: %s", request.method, request.path, error)
     return _show(WebProblem(kind, retry_after=RETRY_SECONDS))
 
 

@@ -17,7 +17,7 @@ from survey_app.store import DeviceRevoked, StoreError
 from survey_app.web.context import services
 from survey_app.web.device import current_device, renew_device_cookie
 from survey_app.web.enrolment import enrolment
-from survey_app.web.errors import storage_trouble
+from survey_app.web.errors import WebProblem, storage_trouble
 from survey_app.web.forms import answer_form, read_answers
 from survey_app.web.intake import wave_of
 from survey_app.web.messages import LANGUAGES
@@ -99,6 +99,8 @@ def survey() -> AnyResponse:
         device = current_device()
         if device is None:
             return notice("no_device", status=403)
+        if wait := services().limit.spend(f"pages of {device.id}", 1):
+            raise WebProblem("too-many-requests", retry_after=wait)
         sheet = read_sheet(request.form)
         desk = _desk(device, sheet)
     except DeviceRevoked:

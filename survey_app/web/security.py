@@ -33,11 +33,17 @@ def protect(app: Flask) -> None:
 def _refuse_foreign_forms() -> None:
     """A page route acts on a cookie, so a form sent by another site is refused; the API takes no cookie.
 
-    The cookie is SameSite=Strict already; this also stops a sister host of the same site.
+    The cookie is SameSite=Strict already; this also stops a sister host of the same site. Browsers too old to say
+    `Sec-Fetch-Site` name at least the origin of a form.
     """
     if request.method in _SAFE_METHODS or request.path.startswith("/api/"):
         return
-    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is None and origin is not None:
+        ours = origin.partition("://")[2] == request.host
+    else:
+        ours = site in {None, "same-origin", "none"}
+    if not ours:
         raise WebProblem("foreign-form")
 
 

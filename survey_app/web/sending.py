@@ -40,7 +40,7 @@ def complaints(
 def send(provided: Services, device: Device, questionnaire: Questionnaire, sheet: Sheet, answers: Answers) -> Receipt:
     """Record the form; returns once the commit is on disk. The same form again is told as stored already."""
     now = provided.now()
-    response = _response(questionnaire, sheet, answers, max(now, sheet.started))
+    response = _response(questionnaire, sheet, answers, now)
     return provided.write(partial(_record, [response], device, now))[0]
 
 
@@ -84,7 +84,8 @@ def _response(questionnaire: Questionnaire, sheet: Sheet, answers: Answers, subm
             "disposition": "complete",
             "part": None,
             "answers": kept,
-            "started": stamp(sheet.started),
+            # The sheet may be tampered with, and the server's clock set back: its own time is the later one.
+            "started": stamp(min(sheet.started, submitted)),
             "submitted": stamp(submitted),
             "durations": _durations(questionnaire, sheet, kept),
             "paradata": {**sheet.counts, "text_size": sheet.size, "more_time": int(sheet.slow)},

@@ -11,14 +11,18 @@ import ssl
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, ClassVar
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.http.errors import ParseException
+from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from survey_app.locks import server_lock
@@ -27,6 +31,7 @@ from survey_app.settings import Settings
 from survey_app.store import Store
 from survey_app.web import create_app
 from survey_app.web.patience import Patient, PatientTls
+from survey_app.web.quiet import QuietLogger, refusal
 from survey_app.writer import Writer
 
 THREADS = 32
@@ -138,6 +143,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "loglevel": "warning",
             "accesslog": "-" if binding.access_log else None,
             "access_log_format": ACCESS_FORMAT,
+            "logger_class": QuietLogger,
             "proc_name": "sipas",
             "control_socket_disable": True,
             # Only ProxyFix, one hop, decides what a proxy may say.
@@ -189,7 +195,7 @@ class Master(Arbiter):  # type: ignore[misc]
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """gunicorn's threaded worker, which here logs no address, gives up silent clients, and never waits in its loop."""
+    """gunicorn's threaded worker, which here logs nothing a client sent, gives up the silent, never waits in its loop."""
 
     def init_process(self) -> None:
         self.closers = ThreadPoolExecutor(max_workers=CLOSERS, thread_name_prefix="close")
@@ -209,4 +215,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             TConn.close(conn)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        super().handle_error(req, client, ("-", 0), exc)
+        """A request that cannot be read, or a fault outside the application: see `quiet`."""
+        status, answer = refusal(exc, secure=isinstance(client, ssl.SSLSocket))
+        if status < HTTPStatus.INTERNAL_SERVER_ERROR or isinstance(exc, ParseException):
+            self.log.warning("a request could not be read: %s", type(exc).__name__)
+        else:
+            self.log.error("a request could not be handled", exc_info=exc)
+        with suppress(OSError):
+            write_nonblock(client, answer)

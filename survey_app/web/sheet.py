@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from survey_app.model import moment, stamp
-from survey_app.response import MAX_DURATION_MS
+from survey_app.response import MAX_DURATION_MS, MAX_ITEMS
 from survey_app.web.messages import LANGUAGES
 
 SIZES = (1, 2, 3)
@@ -87,9 +87,9 @@ def read_sheet(sent: Mapping[str, str]) -> Sheet:
     try:
         return Sheet(
             uuid=_match(_UUID, sent["uuid"]),
-            started=moment(_match(_TIME, sent["started"])),
+            started=_moment(sent["started"]),
             wave=_match(_WAVE, sent["wave"]),
-            shown=moment(_match(_TIME, sent["shown"])),
+            shown=_moment(sent["shown"]),
             language=_one_of(LANGUAGES, sent["language"]),
             size=int(_one_of(("1", "2", "3"), sent["size"])),
             slow=_one_of(("0", "1"), sent["slow"]) == "1",
@@ -101,12 +101,19 @@ def read_sheet(sent: Mapping[str, str]) -> Sheet:
         raise SheetError(str(error)) from None
 
 
-def _durations(sent: Mapping[str, str]) -> dict[str, int]:
-    found = {}
-    for name in sent:
-        if name.startswith(_DURATION):
-            found[_match(_SCREEN, name.removeprefix(_DURATION))] = _count(sent[name], MAX_DURATION_MS)
+def _moment(text: str) -> datetime:
+    """A time that a response can carry: what a visit noted must never be refused when it is recorded."""
+    found = moment(_match(_TIME, text))
+    if not 2000 <= found.year < 2200:
+        raise ValueError("a time far from ours")
     return found
+
+
+def _durations(sent: Mapping[str, str]) -> dict[str, int]:
+    names = [name for name in sent if name.startswith(_DURATION)]
+    if len(names) > MAX_ITEMS:
+        raise ValueError("more screens than a form has")
+    return {_match(_SCREEN, name.removeprefix(_DURATION)): _count(sent[name], MAX_DURATION_MS) for name in names}
 
 
 def _count(text: str, most: int) -> int:
