@@ -37,7 +37,9 @@ def demo(instance: Path | None, responses: int, seed: int, port: int, no_serve: 
     server = DemoServer(free_port(None if no_serve else port))
     path = instance or _given_before() or DEFAULT
     # A plain kill ends the demo as Ctrl-C does, so that no server is left behind.
-    signal.signal(signal.SIGTERM, _interrupt)
+    # Both named: started in the background of a script, a process inherits SIGINT as ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     try:
         outcome = run_demo(path, responses, seed, server, _Command(path), click.echo)
         _show(outcome, server, served=not no_serve)
@@ -89,8 +91,6 @@ def _show(outcome: "Outcome", server: "DemoServer", served: bool) -> None:
     click.echo(f"  Bảng điểm / scores:  {outcome.reports / 'scores.csv'}")
     if served:
         click.echo(f"  Máy tại quầy / kiosk: {server.url}/enrol")
-        click.echo(f"    mã đăng ký / enrolment code: {outcome.code}")
-        click.echo(
-            f"    đợt / wave {outcome.trial_wave}: để dùng thử, mô phỏng / for trying, simulated; valid once, 24 h"
-        )
+        click.echo(f"    mã cài đặt (một lần, 24 giờ) / enrolment code: {outcome.code} (once, 24 h)")
+        click.echo(f"    đợt / wave {outcome.trial_wave}: để dùng thử, mô phỏng / for trying, simulated")
         click.echo("\nCtrl-C để dừng / to stop.")
