@@ -23,6 +23,11 @@ INSTANCE_KEY = "sipas.instance"
 MANIFEST = "manifest.json"
 DATA_FILES = (".csv", ".parquet")
 Command = TypeVar("Command", bound=Callable[..., Any])
+OF_A_WAVE = ("cells", "register", "minimum", "item_method", "roll_up")
+OF_A_FILE = (
+    *("statistic", "variables", "denominator", "by", "weight", "stratum", "psu", "fpc", "missing", "nest", "level"),
+)
+"""Parameters of `estimate` that speak of the one and not of the other."""
 
 
 def _options(command: Command) -> Command:
@@ -156,8 +161,10 @@ def estimate(target: str, as_json: bool, output: str | None, **given: Any) -> No
     from analysis import cli_estimate
 
     if Path(target).suffix.lower() in DATA_FILES:
+        _refuse(OF_A_WAVE, "is for a wave, not for a data file", "leave it out, or name a wave or an extract")
         table = cli_estimate.of_file(Path(target), given)
     else:
+        _refuse(OF_A_FILE, "is for a data file of your own; a wave has its rules", "leave it out")
         extract = _extract(target)
         table = cli_estimate.of_wave(extract, given, _register(given["register"], extract))
     if output:
@@ -167,6 +174,19 @@ def estimate(target: str, as_json: bool, output: str | None, **given: Any) -> No
         _print_json(table.as_json())
     elif not output:
         click.echo(table.as_text())
+
+
+def _refuse(names: tuple[str, ...], what: str, remedy: str) -> None:
+    """An option that would be passed over in silence is an error."""
+    context = click.get_current_context()
+    given = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name in names
+        and context.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise AnalysisError(Problem(f"{option} {what}", option, remedy) for option in given)
 
 
 def _extract(target: str) -> "Extract":

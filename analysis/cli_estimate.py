@@ -128,9 +128,7 @@ def _notices(result: WaveResult) -> tuple[str, ...]:
     )
     if rules.changed:
         lines.append(f"not the rules fixed before the wave opened: {', '.join(rules.changed)}")
-        lines += [
-            f"by the first rule: {_sentence(row)}" for row in result.first_rule if row.key[1:] == ("all", "index")
-        ]
+        lines += [f"by the first rule: {_numbers(row)}" for row in result.first_rule if row.key[1:] == ("all", "index")]
     if rules.online_included:
         lines.append(
             "Sổ không tách kênh: gồm cả hồ sơ trực tuyến. / No channel in the register: online dossiers included."
@@ -141,9 +139,14 @@ def _notices(result: WaveResult) -> tuple[str, ...]:
 def _sentence(row: Score) -> str:
     if row.value is None:
         return f"index: not shown ({row.suppressed}); {row.note}"
-    interval = f"{row.level:g} % interval {_brief(row.ci_low)} to {_brief(row.ci_high)}"
     counts = f"n {row.n}, n_eff {_brief(row.n_eff)}, {row.responses} responses / {row.dossiers} dossiers"
-    return f"index {_brief(row.value)} ({interval}), {row.verdict or 'no verdict'}; {counts}"
+    return f"{_numbers(row)}, {row.verdict or 'no verdict'}; {counts}"
+
+
+def _numbers(row: Score) -> str:
+    if row.value is None:
+        return f"index: not shown ({row.suppressed}); {row.note}"
+    return f"index {_brief(row.value)} ({row.level:g} % interval {_brief(row.ci_low)} to {_brief(row.ci_high)})"
 
 
 def _brief(value: Any) -> str:

@@ -14,6 +14,7 @@ from analysis.design import SurveyDesign
 from analysis.errors import AnalysisError, Problem
 from analysis.estimates import Estimates
 from analysis.estimators import mean, proportion, ratio, total
+from analysis.parquet import read_parquet
 
 Statistic = Literal["mean", "proportion", "total", "ratio"]
 SUFFIXES = (".csv", ".parquet")
@@ -44,10 +45,16 @@ def read_data(path: Path) -> Any:
     if not path.is_file():
         raise AnalysisError(Problem("there is no such file", str(path), "give the path of a CSV or Parquet file"))
     try:
-        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+        if path.suffix.lower() == ".parquet":
+            data = read_parquet(path.read_bytes()).to_pandas(use_threads=False)
+        else:
+            data = pd.read_csv(path)
     except (ValueError, OSError) as error:
-        what = f"the file cannot be read: {error}"
+        what = f"the file cannot be read: {str(error).strip()}"
         raise AnalysisError(Problem(what, str(path), "CSV in UTF-8 with a header, or Parquet")) from error
+    if data.empty:
+        raise AnalysisError(Problem("the file has a header and no rows", str(path), "give one row for each response"))
+    return data
 
 
 def estimate_file(path: Path, request: Request) -> Estimates:
@@ -55,6 +62,13 @@ def estimate_file(path: Path, request: Request) -> Estimates:
     data = read_data(path)
     names = (*request.variables, request.denominator, request.weight, *request.stratum, *request.psu, *request.fpc)
     _require(path, request, data, [name for name in (*names, *request.by) if name])
+    try:
+        return _estimates(data, request)
+    except AnalysisError as error:
+        raise AnalysisError(_in_the_file(problem, path, request) for problem in error.problems) from error
+
+
+def _estimates(data: Any, request: Request) -> Estimates:
     design = SurveyDesign(
         data[request.weight].to_numpy() if request.weight else np.ones(len(data)),
         stratum=[data[name].to_numpy() for name in request.stratum] or None,
@@ -67,6 +81,16 @@ def estimate_file(path: Path, request: Request) -> Estimates:
     if request.statistic == "ratio":
         return ratio(design, y, data[request.denominator], by=by, level=request.level, missing=request.missing)
     return SIMPLE[request.statistic](design, y, by=by, level=request.level, missing=request.missing)
+
+
+def _in_the_file(problem: Problem, path: Path, request: Request) -> Problem:
+    """The problem by the names of the file's columns; rows count from 0, as in the estimators."""
+    part, separator, rest = problem.where.partition(",")
+    columns = {"weight": request.weight, "y": ", ".join(request.variables), "x": request.denominator}
+    columns |= {"psu": ", ".join(request.psu), "stratum": ", ".join(request.stratum), "by": ", ".join(request.by)}
+    row = " (the first under the header is 0)" if " row " in rest else ""
+    where = f"{path}, column {columns.get(part) or part}{separator}{rest}{row}"
+    return Problem(problem.what, where, problem.remedy)
 
 
 def _require(path: Path, request: Request, data: Any, names: list[str]) -> None:

@@ -177,7 +177,7 @@ def _weights(values: object) -> FloatArray:
             Problem(
                 f"{len(bad)} weights are not positive numbers, the first is {weight[bad[0]]}",
                 f"weight, row {bad[0]}",
-                "leave rows without a weight out before making the design; a domain is chosen with by=, not by weight 0",
+                "leave rows without a weight out before making the design; a domain is chosen with by= (--by), not by weight 0",
             )
         )
     return weight

@@ -298,6 +298,6 @@ def _require_shares(columns: Columns) -> None:
             Problem(
                 f"a proportion needs 0, 1 or NaN, and there is {values[row, column]}",
                 f"{columns.names[column]}, row {row}",
-                "compare first, such as (answer >= 4), keeping NaN where the answer is missing, or name codes in missing=",
+                "compare first, such as (answer >= 4), keeping NaN where the answer is missing, or name codes in missing= (--missing)",
             )
         )

@@ -4,7 +4,6 @@ Public: Extract, read_extract, newest_extract, Manifest, MISSING (names of the n
 """
 
 import hashlib
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.codebook import Codebook, parse_codebook
 from analysis.errors import AnalysisError, Problem
+from analysis.parquet import read_parquet
 
 if TYPE_CHECKING:
     import numpy as np
@@ -157,9 +157,8 @@ def _verified(path: Path, manifest: Manifest) -> dict[str, bytes]:
 
 def _columns(content: bytes) -> Columns:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    table = pq.read_table(io.BytesIO(content))
+    table = read_parquet(content)
     columns: dict[str, Any] = {}
     for name in table.column_names:
         column = table.column(name).combine_chunks()

@@ -6,7 +6,7 @@ Public: Register, register_of (the extract's own), read_register_file (a file gi
 import csv
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,6 +16,7 @@ import numpy as np
 from analysis.codebook import Codebook
 from analysis.errors import AnalysisError, Problem
 from analysis.extract import REGISTER, REGISTER_COLUMNS, Columns, Extract
+from analysis.parquet import read_parquet
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,8 +103,12 @@ def read_register_file(path: Path, codebook: Codebook) -> Register:
         Listing every line that is wrong: unknown field, negative or fractional counts, more on time than resolved,
         a cell that comes twice.
     """
-    content = path.read_bytes()
-    rows = _parquet_rows(content) if path.suffix == ".parquet" else _csv_rows(content, path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        what = f"the register cannot be read: {error.strerror}"
+        raise AnalysisError(Problem(what, str(path), "give --register the path of a CSV or Parquet file")) from error
+    rows = _parquet_rows(content, path) if path.suffix.lower() == ".parquet" else _csv_rows(content, path)
     problems: list[Problem] = []
     parsed: dict[tuple[str, str, str, str], tuple[int, int, int]] = {}
     known = {f.code for f in codebook.fields}
@@ -154,14 +159,20 @@ def _csv_rows(content: bytes, path: Path) -> list[tuple[int, dict[str, Any]]]:
         rows = [(reader.line_num, row) for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise AnalysisError(Problem(f"cannot be read as CSV: {error}", str(path), "save it as CSV in UTF-8")) from error
-    if missing := [name for name in REGISTER_COLUMNS if name != "channel" and name not in (reader.fieldnames or ())]:
-        header = ",".join(REGISTER_COLUMNS)
-        raise AnalysisError(Problem(f"columns are missing: {', '.join(missing)}", f"{path}, line 1", f"use {header}"))
+    _require_columns(reader.fieldnames or (), f"{path}, line 1")
     return rows
 
 
-def _parquet_rows(content: bytes) -> list[tuple[int, dict[str, Any]]]:
-    import pyarrow.parquet as pq
+def _parquet_rows(content: bytes, path: Path) -> list[tuple[int, dict[str, Any]]]:
+    try:
+        table = read_parquet(content)
+    except (ValueError, OSError) as error:
+        raise AnalysisError(Problem(f"cannot be read as Parquet: {error}", str(path), "export it again")) from error
+    _require_columns(table.column_names, str(path))
+    return list(enumerate(table.to_pylist(), start=1))
 
-    rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(content)).to_pylist()
-    return list(enumerate(rows, start=1))
+
+def _require_columns(there: Collection[str], where: str) -> None:
+    if missing := [name for name in REGISTER_COLUMNS if name != "channel" and name not in there]:
+        remedy = f"use {','.join(REGISTER_COLUMNS)}"
+        raise AnalysisError(Problem(f"columns are missing: {', '.join(missing)}", where, remedy))

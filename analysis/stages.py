@@ -174,7 +174,7 @@ def _in_two_strata(kept: IntArray, labels: Codes, names: tuple[str, ...]) -> Pro
         f"{len(repeated)} PSU labels are found in more than one stratum; {labels.labels[repeated[0]]!r} is in "
         + ", ".join(strata[:5]),
         "psu",
-        "give each PSU a label of its own, or say nest=True when the same label means another PSU in another stratum",
+        "give each PSU a label of its own, or say nest=True (--nest) when the same label means another PSU in another stratum",
     )
 
 

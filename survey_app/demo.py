@@ -160,7 +160,7 @@ class _Steps:
         self.say(f"    $ sipas {' '.join(_quoted(argument) for argument in arguments)}")
         began = time.monotonic()
         printed = [line for line in self.command(*arguments).splitlines() if line and not line.startswith("next:")]
-        for line in printed[:3]:
+        for line in (*printed[:3], *printed[3:][-1:]):
             self.say(f"      {textwrap.shorten(line, 140, placeholder=' …')}")
         self.say(f"      {time.monotonic() - began:.1f} s")
 

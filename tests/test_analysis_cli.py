@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -262,6 +263,8 @@ def test_a_table_of_ones_own_is_no_formula(data: pd.DataFrame, tmp_path: Path) -
         (report, ("nowhere",), "sipas extract nowhere"),
         (weights, ("no/such/folder",), "there is no such folder"),
         (estimate, ("missing.csv", "--variable", "x"), "there is no such file"),
+        (estimate, ("missing.csv", "--variable", "x", "--cells"), "--cells is for a wave"),
+        (estimate, ("nowhere", "--level", "90"), "--level is for a data file"),
     ],
 )
 def test_errors_say_what_where_and_what_to_do(
@@ -278,6 +281,50 @@ def test_every_missing_column_is_named(data: pd.DataFrame, tmp_path: Path) -> No
     assert ["'a'" in p.what or "'b'" in p.what for p in caught.value.problems] == [True, True]
     with pytest.raises(AnalysisError, match="no variable is named"):
         run(estimate, str(tmp_path / "own.csv"), instance=tmp_path)
+
+
+def test_a_register_that_is_none_is_refused(instance: Path, tmp_path: Path) -> None:
+    pd.DataFrame({"centre": ["c"]}).to_parquet(tmp_path / "short.parquet")
+    (tmp_path / "broken.parquet").write_bytes(b"no parquet")
+    for name, words in (
+        ("missing.csv", "the register cannot be read: No such file"),
+        ("broken.parquet", "cannot be read as Parquet"),
+        ("short.parquet", "columns are missing: field, month, received, resolved, on_time"),
+    ):
+        with pytest.raises(AnalysisError, match=words):
+            run(weights, "w1", "--register", str(tmp_path / name), instance=instance)
+
+
+def test_a_problem_in_a_file_of_ones_own_is_told_by_its_columns(tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text("a,w\n1,1\n2,0\n")
+    with pytest.raises(AnalysisError, match=r"own\.csv, column w, row 1 \(the first under the header is 0\)"):
+        run(estimate, str(tmp_path / "own.csv"), "--variable", "a", "--weight", "w", instance=tmp_path)
+    (tmp_path / "own.csv").write_text("a,w\n")
+    with pytest.raises(AnalysisError, match="no rows"):
+        run(estimate, str(tmp_path / "own.csv"), "--variable", "a", instance=tmp_path)
+
+
+def test_parquet_is_read_without_threads_that_could_abort_the_end_of_the_program(tmp_path: Path) -> None:
+    pd.DataFrame({"a": range(1000), "b": range(1000)}).to_parquet(tmp_path / "own.parquet")
+    code = (
+        "import os, pathlib, sys; import pyarrow.parquet; from analysis.parquet import read_parquet;"
+        "before = len(os.listdir('/proc/self/task')); read_parquet(pathlib.Path(sys.argv[1]).read_bytes());"
+        "print(len(os.listdir('/proc/self/task')) - before)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "own.parquet")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "0\n"
+
+
+def test_what_the_system_refuses_ends_with_exit_code_2(
+    instance: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    arguments = ["sipas", "--instance", str(instance), "estimate", "w1", "--output", str(tmp_path / "file" / "w1.csv")]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 2
+    assert f"where: {tmp_path / 'file'}" in capsys.readouterr().err
 
 
 def test_bad_input_ends_with_exit_code_2(

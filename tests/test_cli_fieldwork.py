@@ -63,11 +63,11 @@ def test_from_nothing_to_an_extract(settings: Settings, run: Run, tmp_path: Path
     register = tmp_path / "register.csv"
     register.write_text("centre,field,month,received,resolved,on_time\n00691,ho-tich,2026-10,9,8,7\n")
     assert "1 rows of 2026-10: 9 dossiers" in run("register", "import", str(register)).stdout
-    assert run("verify").stdout == "clean: 2 responses in 1 waves\n"
+    assert run("verify").stdout == "clean: 2 responses in 1 wave\n"
     path = Path(run("extract", "q4").stdout.strip())
     assert json.loads((path / "manifest.json").read_text())["counts"] == {"responses": 2, "register": 1}
     assert run("wave", "close", "q4", "--at", "2026-10-31T17:00").stdout == "wave q4 is closed since 2026-10-31 17:00\n"
-    assert run("verify").stdout == "clean: 2 responses in 1 waves\n"
+    assert run("verify").stdout == "clean: 2 responses in 1 wave\n"
 
 
 def test_lists_speak_to_people_and_machines(settings: Settings, run: Run) -> None:

@@ -10,7 +10,7 @@ import click
 
 from survey_app import __version__
 from survey_app.cli.context import INSTANCE_KEY, complain
-from survey_app.problems import SipasError
+from survey_app.problems import Problem, SipasError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("survey_app.cli.instance:init", "Make a new, empty instance."),
@@ -90,6 +90,10 @@ def main() -> None:
         sipas(prog_name="sipas")
     except SipasError as error:
         complain(error.problems)
+        sys.exit(2)
+    except OSError as error:
+        where = str(error.filename or "this machine")
+        complain([Problem(error.strerror or str(error), where, "check the path, the rights to it and the space left")])
         sys.exit(2)
     except Exception as error:
         # The analysis package has its own error of the same shape, which must not be imported at start-up.

@@ -180,7 +180,8 @@ def show_wave(id: str, as_json: bool) -> None:
     facts |= {"title": found.title["vi"], "centres": len(found.centres), "months": ", ".join(found.months)}
     facts |= {"opened": local_time(found.opened), "closed": local_time(found.closed), "ledger": head.head}
     echo_values(facts.items())
-    echo_values((f"rule {name}", value) for name, value in vars(found.rules).items())
+    rules = {name: ", ".join(value) if isinstance(value, tuple) else value for name, value in vars(found.rules).items()}
+    echo_values((f"rule {name}", value) for name, value in rules.items())
 
 
 def _wave_facts(found: Wave, count: int) -> dict[str, object]:
@@ -202,6 +203,9 @@ def centre() -> None:
 @click.argument("file", type=FILE, required=False)
 def import_centres(file: Path | None) -> None:
     """Add centres, or bring known ones up to date; without FILE the province's 124 communes and its own centre.
+
+    FILE is a CSV file with the columns code and name, and if you like full_name, kind (province or commune) and group
+    (neighbours, which thin weighting classes join first).
 
     Example: sipas centre import centres.csv
     """
@@ -244,7 +248,8 @@ def field() -> None:
 def import_fields(file: Path | None) -> None:
     """Make FILE the list of fields that citizens choose from; without FILE the default list (ours, unofficial).
 
-    A field known before and not in the list is no longer offered; responses that name it keep it.
+    FILE is a CSV file with the columns code, vi, en and source. A field known before and not in the list is no longer
+    offered; responses that name it keep it.
 
     Example: sipas field import fields.csv
     """

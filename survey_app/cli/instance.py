@@ -41,7 +41,7 @@ def verify() -> None:
         sys.exit(2)
     with opened_store() as store:
         counts = [store.response_count(wave.id) for wave in store.waves()]
-    click.echo(f"clean: {sum(counts)} responses in {len(counts)} waves")
+    click.echo(f"clean: {sum(counts)} responses in {len(counts)} wave{'' if len(counts) == 1 else 's'}")
 
 
 @click.command()
