@@ -5,6 +5,7 @@ their form is for `questionnaire.check`. Whatever the protocol does not name is 
 place; what a citizen wrote is never repeated in a problem.
 """
 
+import functools
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,7 @@ MAX_PROBLEMS = 20
 MAX_TEXT = 4_000
 MAX_MARKS = 30  # combining marks in a row, as in Unicode's stream-safe format; normalising longer runs takes very long
 MAX_ITEMS = 300
+MAX_NAME = 150  # no pattern of a name allows more; longer ones are not even remembered as wrong
 MAX_CHOICES = 100
 MAX_PARADATA = 50
 MAX_SEQ = 2**53 - 1
@@ -228,7 +230,13 @@ def _integer(lowest: int, highest: int) -> Any:
     return read
 
 
-def _mapping(keys: re.Pattern[str], most: int, read: Any) -> Any:
+def _mapping(keys: re.Pattern[str], most: int, read: Any, numbers: range = range(0)) -> Any:
+    """An object of agreed names; whole numbers in `numbers` need no further reading."""
+
+    @functools.lru_cache(maxsize=1024)  # the names of one form come again with every response
+    def agreed(key: str) -> bool:
+        return keys.fullmatch(key) is not None
+
     def read_all(value: object, place: str, found: _Found) -> dict[str, Any]:
         if not isinstance(value, dict):
             found.add("wrong_type", place, "not an object", "send an object, empty if there is nothing")
@@ -238,8 +246,10 @@ def _mapping(keys: re.Pattern[str], most: int, read: Any) -> Any:
             return {}
         known = {}
         for key, inner in value.items():
-            if not isinstance(key, str) or not keys.fullmatch(key):
+            if not isinstance(key, str) or len(key) > MAX_NAME or not agreed(key):
                 found.add("bad_key", f"{place}.{_safe(key)}", "a name not of the form agreed", "send agreed names only")
+            elif type(inner) is int and inner in numbers:
+                known[key] = inner
             else:
                 known[key] = read(inner, f"{place}.{key}", found)
         return known
@@ -247,26 +257,34 @@ def _mapping(keys: re.Pattern[str], most: int, read: Any) -> Any:
     return read_all
 
 
+_TIME_WANTED = "send RFC 3339 with a zone, such as 2026-11-24T08:30:00.000+07:00"
+
+
 def _time(value: object, place: str, found: _Found) -> datetime | None:
-    wanted = "send RFC 3339 with a zone, such as 2026-11-24T08:30:00.000+07:00"
     if not isinstance(value, str):
-        found.add("wrong_type", place, "not a text", wanted)
+        found.add("wrong_type", place, "not a text", _TIME_WANTED)
         return None
     if not _TIME.fullmatch(value):
-        found.add("bad_time", place, "not a time with a zone", wanted)
+        found.add("bad_time", place, "not a time with a zone", _TIME_WANTED)
         return None
+    if len(value) == 24 and value.endswith("Z") and "T" in value:  # as tablets and `as_json` write it
+        return _in_bounds(value, timedelta(), place, found)
     whole, _, rest = value.upper().partition(".")
     zone = re.search(r"(Z|[+-]\d\d:\d\d)\Z", value.upper())
     fraction = re.match(r"\d*", rest)
     milliseconds = int((fraction.group() if fraction else "").ljust(3, "0")[:3])
+    text = whole if not rest else whole + (zone.group() if zone else "")
+    return _in_bounds(text, timedelta(milliseconds=milliseconds), place, found)
+
+
+def _in_bounds(text: str, more: timedelta, place: str, found: _Found) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(whole if not rest else whole + (zone.group() if zone else ""))
-        moment = moment.astimezone(UTC) + timedelta(milliseconds=milliseconds)
+        moment = datetime.fromisoformat(text).astimezone(UTC) + more
     except (ValueError, OverflowError):
-        found.add("bad_time", place, "no such time", wanted)
+        found.add("bad_time", place, "no such time", _TIME_WANTED)
         return None
     if not _EARLIEST <= moment <= _LATEST:
-        found.add("bad_time", place, "a time far from ours", wanted)
+        found.add("bad_time", place, "a time far from ours", _TIME_WANTED)
         return None
     return moment
 
@@ -329,9 +347,9 @@ _READERS: Mapping[str, Any] = {
     "recruitment": _one_of(RECRUITMENTS),
     "disposition": _one_of(DISPOSITIONS),
     "part": _or_null(_mapping(_BLOCK, MAX_CHOICES, _drawn)),
-    "answers": _mapping(_ITEM, MAX_ITEMS, _answer),
+    "answers": _mapping(_ITEM, MAX_ITEMS, _answer, range(-MAX_NUMBER, MAX_NUMBER + 1)),
     "started": _time,
     "submitted": _time,
-    "durations": _mapping(_ITEM, MAX_ITEMS, _integer(0, MAX_DURATION_MS)),
+    "durations": _mapping(_ITEM, MAX_ITEMS, _integer(0, MAX_DURATION_MS), range(MAX_DURATION_MS + 1)),
     "paradata": _mapping(_NAME, MAX_PARADATA, _integer(-MAX_NUMBER, MAX_NUMBER)),
 }

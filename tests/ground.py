@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from survey_app.model import Centre, Device, Receipt, Rules, ServiceField, Wave
-from survey_app.questionnaire import Questionnaire, load, shipped
+from survey_app.questionnaire import Questionnaire, load, parse, shipped
 from survey_app.response import Response
 from survey_app.settings import Settings, create_instance
 from survey_app.store import Store
@@ -104,3 +104,32 @@ def tamper(settings: Settings, *statements: str) -> None:
             connection.execute(statement)
         for _, sql in guards:
             connection.execute(sql)
+
+
+def widened() -> Questionnaire:
+    """The counter form with a choices item, and a number too large for a byte."""
+    extra = """
+[[items]]
+code = "HELP"
+section = "person"
+kind = "choices"
+text = {vi = "Ai giúp?", en = "Who helped?"}
+source = "ours, for a test"
+options = [
+  {code = 1, vi = "Người nhà", en = "Family"},
+  {code = 2, vi = "Cán bộ", en = "Staff"},
+  {code = 99, vi = "Khác", en = "Others"},
+]
+
+[[items]]
+code = "MINUTES"
+section = "person"
+kind = "number"
+minimum = 0
+maximum = 600
+text = {vi = "Mấy phút?", en = "How many minutes?"}
+source = "ours, for a test"
+"""
+    content = FORM.content.decode().replace('id = "counter"', 'id = "wide"', 1)
+    place = content.index('[[items]]\ncode = "COMMENT"')
+    return parse((content[:place] + extra.lstrip() + "\n" + content[place:]).encode(), "wide.1.toml")

@@ -18,11 +18,10 @@ import pytest
 from survey_app.extract import ExtractError, write_extract
 from survey_app.locks import LockedError, folder_lock
 from survey_app.model import Device, RegisterRow, Wave
-from survey_app.questionnaire import Questionnaire, parse
 from survey_app.response import Response
 from survey_app.settings import Settings
 from survey_app.store import Store, StoreError
-from tests.ground import CENTRES, FORM, NOON, enrolled, make_store, record, response, tamper
+from tests.ground import CENTRES, FORM, NOON, enrolled, make_store, record, response, tamper, widened
 
 ENVELOPE = [
     "centre", "field", "local_day", "disposition", "mode", "recruitment", "language", "late", "after_close", "clock",
@@ -266,35 +265,6 @@ def test_an_unknown_wave_is_refused(ground: tuple[Settings, Store, Device]) -> N
 
 
 # ---- kinds of items that the counter form lacks
-
-
-def widened() -> Questionnaire:
-    """The counter form with a choices item, and a number too large for a byte."""
-    extra = """
-[[items]]
-code = "HELP"
-section = "person"
-kind = "choices"
-text = {vi = "Ai giúp?", en = "Who helped?"}
-source = "ours, for a test"
-options = [
-  {code = 1, vi = "Người nhà", en = "Family"},
-  {code = 2, vi = "Cán bộ", en = "Staff"},
-  {code = 99, vi = "Khác", en = "Others"},
-]
-
-[[items]]
-code = "MINUTES"
-section = "person"
-kind = "number"
-minimum = 0
-maximum = 600
-text = {vi = "Mấy phút?", en = "How many minutes?"}
-source = "ours, for a test"
-"""
-    content = FORM.content.decode().replace('id = "counter"', 'id = "wide"', 1)
-    place = content.index('[[items]]\ncode = "COMMENT"')
-    return parse((content[:place] + extra.lstrip() + "\n" + content[place:]).encode(), "wide.1.toml")
 
 
 def test_choices_become_columns_of_0_and_1_and_numbers_fit(ground: tuple[Settings, Store, Device]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from survey_app import migrations
 from survey_app.ledger import Plain
@@ -12,22 +13,51 @@ from survey_app.store.recording import RESPONSE_COLUMNS
 
 @dataclass(frozen=True)
 class LedgerRow:
-    """A response's row as it lies there; `values` are the columns its chain link covers."""
+    """A response's row as it lies there; `values` are the columns its chain link covers.
+
+    `answers` stands for its answer rows as `answers_text` does; `commented`: there is a comment of it.
+    """
 
     values: Mapping[str, Plain]
     content: str
     chain: str
+    answers: str
+    commented: bool
+
+
+def answers_text(codes: Mapping[str, int | tuple[int, ...]]) -> str:
+    """How many answer rows, their codes, their items: one text, the same for no other rows if no item has a comma.
+
+    No number has a comma or semicolon; and as many rows whose items, joined by commas, read alike have the same items.
+    """
+    items = sorted(codes)
+    values: list[Any] = [codes[item] for item in items]
+    if tuple in set(map(type, values)):
+        rows = [(item, code) for item in items for code in _each(codes[item])]
+        items, values = [item for item, _ in rows], [code for _, code in rows]
+    return f"{len(items)};{','.join(map(str, values))};{','.join(items)}"
+
+
+def _each(code: int | tuple[int, ...]) -> tuple[int, ...]:
+    return code if isinstance(code, tuple) else (code,)
+
+
+_ANSWERS = "count(*) || ';' || coalesce(group_concat(code), '') || ';' || coalesce(group_concat(item), '')"
 
 
 class Auditing(Reading):
     """Reads for `survey_app.verification`."""
 
     def ledger_rows(self, wave_id: str) -> Iterator[LedgerRow]:
-        columns = ", ".join(RESPONSE_COLUMNS)
-        for *values, content, chain in self._rows(
-            f"SELECT {columns}, content, chain FROM response WHERE wave = ? ORDER BY position", (wave_id,)
+        for *values, content, chain, answers, commented in self._rows(
+            f"SELECT {', '.join(RESPONSE_COLUMNS)}, content, chain,"
+            f" (SELECT {_ANSWERS} FROM answer WHERE answer.response = response.number),"
+            " EXISTS (SELECT 1 FROM comment WHERE comment.response = response.number)"
+            " FROM response WHERE wave = ? ORDER BY position",
+            (wave_id,),
         ):
-            yield LedgerRow(dict(zip(RESPONSE_COLUMNS, values, strict=True)), content, chain)
+            named = dict(zip(RESPONSE_COLUMNS, values, strict=True))
+            yield LedgerRow(named, content, chain, answers, bool(commented))
 
     def raw_answers(self, number: int) -> frozenset[tuple[str, int]]:
         return frozenset(self._rows("SELECT item, code FROM answer WHERE response = ?", (number,)))

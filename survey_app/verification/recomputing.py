@@ -17,12 +17,14 @@ from survey_app.questionnaire import Questionnaire, check
 from survey_app.response import KEYS, parse_response
 from survey_app.settings import Settings
 from survey_app.store import EVENTS, Store, answer_rows
-from survey_app.store.auditing import LedgerRow
+from survey_app.store.auditing import LedgerRow, answers_text
+from survey_app.store.recording import RESPONSE_COLUMNS
 from survey_app.verification.audit import check_conflicts, check_register, check_waves
 from survey_app.verification.chain import RESTORE, Link, follow, hold_against, unannounced
 from survey_app.verification.witnesses import HeadsLog, Witnesses, read_heads_log, read_manifests
 
 _UNREADABLE = (SipasError, LookupError, TypeError, ValueError, AttributeError)
+_COLUMNS = tuple(name for name in KEYS if name in RESPONSE_COLUMNS)
 Step = Callable[[int, int], None]
 
 
@@ -143,27 +145,31 @@ class _Checker:
 
     def _wrong_inside(self, row: LedgerRow) -> str:
         data: dict[str, Any] = json.loads(row.content)
-        altered = [name for name in KEYS if name in row.values and not _same(row.values[name], data[name])]
+        altered = [
+            name for name in _COLUMNS if row.values[name] != data[name] and not _same(row.values[name], data[name])
+        ]
         if altered:
             return f"the columns {', '.join(altered)} are not what its content says"
         number = int(row.values["number"] or 0)
-        comments = self.store.raw_comments(number)
+        comments = self.store.raw_comments(number) if row.commented else {}
         sealed = {item: value["hmac"] for item, value in data["answers"].items() if isinstance(value, dict)}
         for item, text in comments.items():
             if sealed.get(item) != text_hmac(text, self.settings.key):
                 return f"the text of {item} is not the one that was given"
-        return self._wrong_answers(number, data, sealed)
+        return self._wrong_answers(row, number, data, sealed)
 
-    def _wrong_answers(self, number: int, data: dict[str, Any], sealed: Mapping[str, str]) -> str:
+    def _wrong_answers(self, row: LedgerRow, number: int, data: dict[str, Any], sealed: Mapping[str, str]) -> str:
         data["answers"] |= dict.fromkeys(sealed, "…")  # a text given, whichever: its code is the same
         checked = check(self.form, parse_response(data), self.fields)
         if checked.problems:
             return f"it does not pass its form: {checked.problems[0].item} {checked.problems[0].code}"
-        stored = self.store.raw_answers(number)
+        if row.answers == answers_text(checked.codes):
+            return ""
         derived = {(item, code) for _, item, code in answer_rows(number, checked.codes)}
-        differ = sorted({item for item, _ in stored ^ derived})
+        differ = sorted({item for item, _ in self.store.raw_answers(number) ^ derived})
         return f"the answers to {', '.join(differ)} are not what its content says" if differ else ""
 
 
 def _same(column: object, value: object) -> bool:
-    return column == value or (isinstance(value, dict) and column is not None and json.loads(str(column)) == value)
+    """Of a value that is not equal to its column: whether the column holds it as JSON."""
+    return isinstance(value, dict) and column is not None and bool(json.loads(str(column)) == value)
