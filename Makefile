@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 INSTANCE ?= instance
 PORT ?= 8000
 
-.PHONY: demo run test lint check browser bench lock clean
+.PHONY: demo run install test lint check browser bench lock clean
 
 # ---- environments: locked versions, every file checked by its hash
 $(VENV)/bin/python:
@@ -17,13 +17,13 @@ $(VENV)/bin/python:
 $(VENV)/run.stamp: requirements/run.lock setup.cfg pyproject.toml | $(VENV)/bin/python
 	@echo "Installing the locked packages (about 40 seconds) …"
 	@$(PIP) install --require-hashes -r requirements/run.lock
-	@$(PIP) install --no-deps --no-build-isolation -e .
+	@PYTHONWARNINGS=ignore $(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/dev.stamp: requirements/dev.lock setup.cfg pyproject.toml | $(VENV)/bin/python
 	@echo "Installing the locked packages and the test tools (about a minute) …"
 	@$(PIP) install --require-hashes -r requirements/dev.lock
-	@$(PIP) install --no-deps --no-build-isolation -e .
+	@PYTHONWARNINGS=ignore $(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/run.stamp
 
 # ---- what people run
@@ -33,6 +33,9 @@ demo: $(VENV)/run.stamp
 run: $(VENV)/run.stamp
 	@test -e $(INSTANCE)/config.toml || $(BIN)/sipas --instance $(INSTANCE) init
 	@$(BIN)/sipas --instance $(INSTANCE) serve --development-http --port $(PORT)
+
+install: $(VENV)/run.stamp
+	@echo "The command is $(BIN)/sipas. To call it sipas: source $(BIN)/activate"
 
 test: $(VENV)/dev.stamp browser
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
