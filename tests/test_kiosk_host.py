@@ -1,6 +1,7 @@
 """What the host of a kiosk meets: a tablet not set up, set up, withdrawn, and a centre without a survey."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,12 @@ def test_a_comment_is_shown_as_text(kiosk: Kiosk) -> None:
         page = tablet.tap(go, {"COMMENT": f"</textarea>{PAYLOAD}"} if go == "language.en" else {})
         assert "<script" not in page.html and "<img" not in page.html
     assert page.carried["a-COMMENT"] == f"</textarea>{PAYLOAD}"
+
+
+@pytest.mark.parametrize("address", ["/", "/enrol"])
+def test_pages_of_no_wave_say_that_their_instance_is_simulated(kiosk: Kiosk, address: str) -> None:
+    note = "Mô phỏng: chỉ để thử"
+    assert note not in kiosk.app.test_client().get(address).get_data(as_text=True)
+    settings = replace(kiosk.settings, simulated=True)
+    pretended = create_app(settings, writer=kiosk.writer, development_http=True)
+    assert note in pretended.test_client().get(address).get_data(as_text=True)

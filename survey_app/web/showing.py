@@ -83,7 +83,9 @@ def show(
 
 
 def page(template: str, language: str, size: int, *, status: int = 200, **values: object) -> Response:
+    """Any page. One that belongs to no wave is simulated when its instance is."""
     say_here = partial(say, language)
+    values.setdefault("simulated", services().settings.simulated)
     return make_response(
         render_template(template, say=say_here, say_in=say, language=language, size=size, **values), status
     )
