@@ -18,7 +18,6 @@ from survey_app.locks import server_lock
 from survey_app.settings import Settings, create_instance
 from survey_app.store import Store
 from survey_app.verification import verify
-from survey_app.web import patience
 from survey_app.web.server import Binding, ServerError, modern_tls, serve_forever
 from tests.served import WAVE, Running, counter, enrol, free_port, make_field, response, sending, serving
 
@@ -239,31 +238,3 @@ def test_clients_that_hang_do_not_hold_up_the_others(server: Running) -> None:
     finally:
         for one in half + done:
             one.close()
-
-
-def test_silence_is_given_up_as_a_lost_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "STALL_SECONDS", 0.1)
-    left, right = socket.socketpair()
-    with left, patience.Patient(fileno=right.detach()) as silent:
-        silent.setblocking(True)
-        began = time.monotonic()
-        with pytest.raises(ConnectionResetError):
-            silent.recv(10)
-        assert time.monotonic() - began < 5
-        left.sendall(b"here again")
-        assert silent.recv(10) == b"here again"
-
-
-@pytest.mark.parametrize("said", [b"", b"\x16\x03\x01"], ids=["nothing", "half a greeting"])
-def test_a_tls_handshake_is_given_up_too(monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
-    monkeypatch.setattr(patience, "STALL_SECONDS", 0.1)
-    context = modern_tls(None, lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
-    context.load_cert_chain(TLS / "localhost.pem", TLS / "localhost.key")
-    left, right = socket.socketpair()
-    with left, patience.Patient(fileno=right.detach()) as silent:
-        left.sendall(said)
-        silent.setblocking(True)
-        with context.wrap_socket(silent, server_side=True, do_handshake_on_connect=False) as secure:
-            secure.setblocking(True)
-            with pytest.raises(ConnectionResetError):
-                secure.do_handshake()

@@ -5,10 +5,12 @@ processes would only wait for each other's lock. The master restarts the worker 
 and so does the worker, so that a second server is refused until both have ended.
 """
 
+import selectors
 import signal
 import socket
 import ssl
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -30,7 +32,7 @@ from survey_app.problems import Problem, SipasError
 from survey_app.settings import Settings
 from survey_app.store import Store
 from survey_app.web import create_app
-from survey_app.web.patience import Patient, PatientTls
+from survey_app.web.patience import STALL_SECONDS, Patient, PatientTls
 from survey_app.web.quiet import QuietLogger, refusal
 from survey_app.writer import Writer
 
@@ -138,6 +140,8 @@ class Server(BaseApplication):  # type: ignore[misc]
             "worker_connections": 2000,
             "backlog": 2048,
             "keepalive": 75,
+            # Through `patience`, which waits for slow readers in few threads.
+            "sendfile": False,
             "timeout": 60,
             "graceful_timeout": 30,
             "loglevel": "warning",
@@ -205,7 +209,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if not isinstance(conn.sock, Patient | PatientTls):
             conn.sock = Patient(fileno=conn.sock.detach())
             conn.close = partial(self._close, conn)
-        super().enqueue_req(conn)
+        if conn.initialized or conn.data_ready:
+            super().enqueue_req(conn)
+        else:
+            self._await_first_word(conn)
+
+    def _await_first_word(self, conn: Any) -> None:
+        """A new connection gets a thread when it has said something: gunicorn would wait for that in the thread."""
+        conn.timeout = time.monotonic() + STALL_SECONDS
+        self.pending_conns.append(conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
 
     def _close(self, conn: Any, graceful: bool = False) -> None:
         """A polite close waits for the client, up to two seconds: not in the loop that serves all the others."""
