@@ -83,18 +83,23 @@ def local_time(moment: datetime | None) -> str | None:
 def progress(what: str) -> Iterator[Callable[[int, int], None]]:
     """A step function `(done, total)` that shows a bar on a terminal once the work has lasted two seconds."""
     began = time.monotonic()
-    shown = [""]
+    with contextlib.ExitStack() as shown:
+        move: Callable[[int, int], None] | None = None
 
-    def step(done: int, total: int) -> None:
-        if time.monotonic() - began < PATIENCE_SECONDS or not total or not sys.stderr.isatty():
-            return
-        line = f"\r{what}: {min(100, 100 * done // total):3d} %"
-        if line != shown[0]:
-            click.echo(line, nl=False, err=True)
-            shown[0] = line
+        def step(done: int, total: int) -> None:
+            nonlocal move
+            if move is None and total and sys.stderr.isatty() and time.monotonic() - began >= PATIENCE_SECONDS:
+                move = _bar(what, shown)
+            if move is not None:
+                move(done, total)
 
-    try:
         yield step
-    finally:
-        if shown[0]:
-            click.echo("", err=True)
+
+
+def _bar(what: str, shown: contextlib.ExitStack) -> Callable[[int, int], None]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    bar = shown.enter_context(Progress(console=Console(stderr=True)))
+    task = bar.add_task(what)
+    return lambda done, total: bar.update(task, completed=done, total=total)
