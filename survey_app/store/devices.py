@@ -25,7 +25,7 @@ FEW_GAPS = 20
 
 
 class EnrolmentError(SipasError):
-    """The code is unknown, used, expired or withdrawn. Which of these is told to nobody but the audit."""
+    """The code is unknown, used, expired or withdrawn. Which of these is told to nobody: it would help whoever guesses."""
 
 
 class DeviceRevoked(SipasError):
