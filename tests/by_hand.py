@@ -64,6 +64,21 @@ def variance(rows: Sequence[Row], weights: Sequence[float], scores: Sequence[flo
     return total
 
 
+def simple_random_variance(
+    rows: Sequence[Row],
+    weights: Sequence[float],
+    numerator: Callable[[Row], float],
+    denominator: Callable[[Row], float],
+) -> float:
+    """s²/n: what the ratio's variance would be had the same n valid rows been drawn at random, with replacement."""
+    scores = ratio_scores(rows, weights, numerator, denominator)[1]
+    kept = [(w, s) for row, w, s in zip(rows, weights, scores, strict=True) if denominator(row) > 0]
+    n, population = len(kept), sum(w for w, _ in kept)
+    # The scores carry 1 / Σwb; times Σw they are deviations of a mean.
+    squares = sum(w * (s * population) ** 2 for w, s in kept)
+    return squares / population / (n - 1)
+
+
 def degrees_of_freedom(rows: Sequence[Row]) -> int:
     return len({(row["centre"], row["day"]) for row in rows}) - len({row["centre"] for row in rows})
 

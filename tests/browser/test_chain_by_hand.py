@@ -196,7 +196,10 @@ def _expected(field: str | None, measure: str) -> dict[str, float]:
         low, high = by_hand.korn_graubard(value / 100, se / 100, df, n, kish)
     else:
         low, high = by_hand.logit_interval(value / 100, se / 100, df)
-    return {"value": value, "se": se, "ci_low": 100 * low, "ci_high": 100 * high, "df": df, "n": n}
+    deff = se**2 / by_hand.simple_random_variance(rows, weights, masked(above), masked(below))
+    found = {"value": value, "se": se, "ci_low": 100 * low, "ci_high": 100 * high, "df": df, "n": n, "deff": deff}
+    # Without variance between the PSUs there is no effective size, and its cell stays blank.
+    return found | ({"n_eff": n / deff} if deff > 1e-12 else {})
 
 
 def _rows(path: Path) -> dict[tuple[str, str, str], dict[str, str]]:
