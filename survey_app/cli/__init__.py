@@ -4,12 +4,18 @@ The short helps stand here, so that `sipas --help` imports nothing else; a test 
 """
 
 import importlib
+import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from survey_app import __version__
 from survey_app.cli.context import INSTANCE_KEY, complain
+from survey_app.cli.process import Interruptions, prepare_streams
+from survey_app.cli.trouble import explained
 from survey_app.problems import Problem, SipasError
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -81,23 +87,62 @@ def sipas(ctx: click.Context, instance: str) -> None:
 
     Example: sipas --instance instance wave list
     """
+    if not instance:
+        raise SipasError(
+            Problem("no folder is named", "--instance", "name the folder of the instance, or leave it out")
+        )
     ctx.ensure_object(dict)[INSTANCE_KEY] = instance
 
 
-def main() -> None:
-    """Entry point: a domain error becomes its sentences and exit code 2, never a traceback."""
+def run(arguments: Sequence[str]) -> int:
+    """One command, from its arguments to its exit code: a refusal is told on stderr and is 2, never a traceback."""
+    named: dict[str, str] = {}
     try:
-        sipas(prog_name="sipas")
-    except SipasError as error:
-        complain(error.problems)
-        sys.exit(2)
-    except OSError as error:
-        where = str(error.filename or "this machine")
-        complain([Problem(error.strerror or str(error), where, "check the path, the rights to it and the space left")])
-        sys.exit(2)
+        _refuse_unreadable(arguments)
+        code = sipas.main(list(arguments), prog_name="sipas", standalone_mode=False, obj=named)
+    except NoArgsIsHelpError as error:
+        error.show()
+        return 2
+    except SystemExit as end:
+        code = end.code
+    except click.Abort:
+        raise KeyboardInterrupt from None
     except Exception as error:
-        # The analysis package has its own error of the same shape, which must not be imported at start-up.
-        if not hasattr(error, "problems"):
+        problems = explained(error, Path(named.get(INSTANCE_KEY, "instance")))
+        if problems is None:
             raise
-        complain(error.problems)
-        sys.exit(2)
+        complain(problems)
+        return 2
+    return code if isinstance(code, int) else 0
+
+
+def _refuse_unreadable(arguments: Sequence[str]) -> None:
+    bad = [one for one in arguments if "\0" in one or any("\ud800" <= letter <= "\udfff" for letter in one)]
+    if bad:
+        what = "an argument is no text in UTF-8"
+        raise SipasError(Problem(what, ascii(one), "type it anew; the terminal should use UTF-8") for one in bad)
+
+
+def main() -> None:
+    """Entry point: whatever ends a command ends it with a sentence and an exit code."""
+    prepare_streams()
+    with Interruptions() as interruptions:
+        try:
+            code = run(sys.argv[1:])
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Whoever read the output has gone: what is left of it goes nowhere, or Python would complain at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = 1
+        except OSError as error:
+            complain(
+                [Problem(f"the output cannot be written: {error.strerror}", "standard output", "make room for it")]
+            )
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = 2
+        except BaseException:
+            if interruptions.arrived is None:
+                raise
+            click.echo("Dừng giữa chừng. / Interrupted.", err=True)
+            code = interruptions.exit_code
+    sys.exit(code)

@@ -40,11 +40,18 @@ def opened_store(*, write: bool = False) -> "Store":
 def complain(problems: Iterable[Problem]) -> None:
     """Print problems on stderr, an empty line between two."""
     for number, problem in enumerate(problems):
-        click.echo(("\n" if number else "") + f"error: {problem}", err=True)
+        click.echo(("\n" if number else "") + f"error: {_printable(str(problem))}", err=True)
+
+
+def _printable(text: str) -> str:
+    """What came from a file or an argument can neither command the terminal nor turn the line around."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text)
 
 
 def echo_json(value: object) -> None:
-    click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+    """Letters as they are where the output can show them, else as JSON's own escapes."""
+    shows_all = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
+    click.echo(json.dumps(value, default=_plain, ensure_ascii=not shows_all, indent=2))
 
 
 def _plain(value: object) -> object:
