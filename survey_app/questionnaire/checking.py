@@ -47,15 +47,16 @@ class Checked:
 
 
 def asked(questionnaire: Questionnaire, item: Item | str, answers: Mapping[str, Answer]) -> bool:
-    """Whether routing leads to the item: every condition holds, and so do those of the items it depends on.
+    """Whether routing leads to the item: its conditions hold, and so do those of the items they name.
 
     Answers to items that are not asked themselves (left from before the citizen went back) count for nothing.
     """
     if isinstance(item, str):
         item = questionnaire.item(item)
-    return all(
-        _meets(answers.get(condition.item), condition) and asked(questionnaire, condition.item, answers)
-        for condition in item.ask_if
+    return item.is_asked(
+        lambda condition: (
+            _meets(answers.get(condition.item), condition) and asked(questionnaire, condition.item, answers)
+        )
     )
 
 
@@ -83,7 +84,7 @@ def check(questionnaire: Questionnaire, response: Response, fields: Collection[s
             codes[item.code], code = _field_code(response, item, fields)
         elif item.code in not_drawn:
             codes[item.code], code = NOT_DRAWN, None if answer is None else "not_asked"
-        elif item.ask_if and not all(_meets(codes.get(condition.item), condition) for condition in item.ask_if):
+        elif item.conditions and not item.is_asked(lambda condition: _meets(codes.get(condition.item), condition)):
             codes[item.code], code = NOT_ASKED, None if answer is None else "not_asked"
         elif type(answer) is int and answer in item.plain_answers:
             codes[item.code], code = answer, None

@@ -212,7 +212,8 @@ def _read_items(top: Table, languages: Sequence[str]) -> list[Placed[Item]]:
             scale=table.string("scale", required=False),
             options=_read_options(table, languages, required=False),
             options_from=table.word("options_from", ("service_fields",), required=False),
-            ask_if=_read_conditions(table),
+            ask_if=_read_conditions(table, "ask_if"),
+            ask_if_any=_read_conditions(table, "ask_if_any"),
             required=table.flag("required", True),
             decline=table.flag("decline", True),
             not_applicable=table.flag("not_applicable", False),
@@ -225,9 +226,9 @@ def _read_items(top: Table, languages: Sequence[str]) -> list[Placed[Item]]:
     return items
 
 
-def _read_conditions(item: Table) -> tuple[Condition, ...]:
+def _read_conditions(item: Table, key: str) -> tuple[Condition, ...]:
     conditions = []
-    for table in item.tables("ask_if", required=False):
+    for table in item.tables(key, required=False):
         conditions.append(Condition(table.string("item") or "", table.integers("codes")))
         table.close()
     return tuple(conditions)

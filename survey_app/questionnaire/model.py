@@ -1,6 +1,6 @@
 """A questionnaire as frozen values. `survey_app.questionnaire` is the door to it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -44,7 +44,10 @@ class Condition:
 
 @dataclass(frozen=True)
 class Item:
-    """One question. `options` are the scale's for a likert item; all conditions of `ask_if` must hold."""
+    """One question. `options` are the scale's for a likert item.
+
+    It is asked if all conditions of `ask_if` hold, and at least one of `ask_if_any` where there are any.
+    """
 
     code: str
     kind: Kind
@@ -57,6 +60,7 @@ class Item:
     factor: str | None = None
     area: str | None = None
     ask_if: tuple[Condition, ...] = ()
+    ask_if_any: tuple[Condition, ...] = ()
     required: bool = True
     decline: bool = True
     not_applicable: bool = False
@@ -64,6 +68,15 @@ class Item:
     maximum: int | None = None
     max_length: int | None = None
     hint: Text | None = None
+
+    @cached_property
+    def conditions(self) -> tuple[Condition, ...]:
+        """Every condition that has a say in whether the item is asked."""
+        return self.ask_if + self.ask_if_any
+
+    def is_asked(self, holds: Callable[[Condition], bool]) -> bool:
+        """The rule of routing, given which conditions hold."""
+        return all(map(holds, self.ask_if)) and (not self.ask_if_any or any(map(holds, self.ask_if_any)))
 
     @cached_property
     def codes(self) -> frozenset[int]:

@@ -4,11 +4,11 @@
 """
 
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from survey_app.questionnaire.model import Index, Item, Option, Questionnaire, Scale, Section
+from survey_app.questionnaire.model import Condition, Index, Item, Option, Questionnaire, Scale, Section
 from survey_app.questionnaire.table import Problems
 from survey_app.response import MAX_TEXT
 
@@ -159,10 +159,15 @@ def _check_answering(placed: Placed[Item], problems: Problems) -> None:
 
 def _check_routing(form: Questionnaire, items: Sequence[Placed[Item]], problems: Problems) -> None:
     order = {item.code: number for number, item in reversed(list(enumerate(form.items)))}
-    routes = {item.code: [condition.item for condition in item.ask_if] for item in form.items}
+    routes = {item.code: [condition.item for condition in item.conditions] for item in form.items}
     for number, placed in enumerate(items):
-        for position, condition in enumerate(placed.value.ask_if, start=1):
-            where = f"{placed.place}.ask_if[{position}]"
+        if len(placed.value.ask_if_any) == 1:
+            problems.add(
+                "ask_if_any has one condition only",
+                f"{placed.place}.ask_if_any",
+                "write it as ask_if, or list two conditions or more",
+            )
+        for where, condition in _conditions(placed):
             if not condition.item or not condition.codes:
                 if condition.item and placed.sound:
                     problems.add("a condition without codes can never hold", f"{where}.codes", "list the codes")
@@ -181,6 +186,13 @@ def _check_routing(form: Questionnaire, items: Sequence[Placed[Item]], problems:
                 )
             else:
                 _check_codes(form.items[order[condition.item]], condition.codes, f"{where}.codes", problems)
+
+
+def _conditions(placed: Placed[Item]) -> Iterator[tuple[str, Condition]]:
+    """Every condition with its place."""
+    for key, conditions in (("ask_if", placed.value.ask_if), ("ask_if_any", placed.value.ask_if_any)):
+        for position, condition in enumerate(conditions, start=1):
+            yield f"{placed.place}.{key}[{position}]", condition
 
 
 def _ring(start: str, routes: Mapping[str, Sequence[str]]) -> list[str]:

@@ -134,7 +134,7 @@ def _hint(item: Item, language: str) -> str:
 def heading_of(questionnaire: Questionnaire, screen: Screen, cards: Sequence[Card], language: str) -> str:
     """What stands above the cards: the section's stem, or its title over several cards; else the question itself."""
     section = questionnaire.section(screen.items[0].section)
-    if section.stem and all(card.kind == "likert" for card in cards):
+    if section.stem:
         return section.stem[language]
     return section.title[language] if len(cards) > 1 else ""
 

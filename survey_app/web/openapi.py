@@ -97,6 +97,7 @@ SCHEMAS: dict[str, Any] = {
         sha256=string(pattern="^[0-9a-f]{64}$"),
     ),
     "Option": obj(code=integer(), text=_TEXT),
+    "Condition": obj(item=string(), codes=array(integer())),
     "Item": obj(
         code=string(),
         kind=word("likert", "choice", "choices", "number", "text"),
@@ -108,7 +109,8 @@ SCHEMAS: dict[str, Any] = {
         scale=nullable(string()),
         factor=nullable(string()),
         area=nullable(string()),
-        ask_if=array(obj(item=string(), codes=array(integer()))),
+        ask_if=array(ref("Condition")),
+        ask_if_any=array(ref("Condition")) | {"description": "at least one must hold, beside all of ask_if"},
         required={"type": "boolean"},
         decline={"type": "boolean"},
         not_applicable={"type": "boolean"},

@@ -1,7 +1,8 @@
 """Which questions stand on which screen, and how far along a citizen is.
 
 `screens`, `route`, `neighbour`, `Screen`. A screen holds one question, or up to three of the same factor (or of the
-same section, where there is no factor) as separate cards, when each card's answers fit in one row.
+same section, where there is no factor) as separate cards, when each card's answers fit in one row. Items on a scale
+that belong to no factor stand together only under their section's stem.
 """
 
 from collections.abc import Iterable, Mapping
@@ -55,7 +56,7 @@ def screens(questionnaire: Questionnaire) -> tuple[Screen, ...]:
     found: list[Screen] = []
     run: list[Item] = []
     for item in questionnaire.items:
-        if run and not _together(run, item):
+        if run and not _together(questionnaire, run, item):
             found.extend(_split(run))
             run = []
         run.append(item)
@@ -97,16 +98,16 @@ def screen_with(questionnaire: Questionnaire, codes: Iterable[str]) -> Screen | 
     return next((s for s in screens(questionnaire) if any(item.code in wanted for item in s.items)), None)
 
 
-def _together(run: list[Item], item: Item) -> bool:
+def _together(questionnaire: Questionnaire, run: list[Item], item: Item) -> bool:
     """Whether an item may stand on one screen with those before it."""
     first = run[0]
     if not in_one_row(first) or not in_one_row(item):
         return False
     if (first.kind, first.section, first.factor, first.scale) != (item.kind, item.section, item.factor, item.scale):
         return False
-    if item.factor is None and item.kind == "likert":
+    if item.kind == "likert" and item.factor is None and questionnaire.section(item.section).stem is None:
         return False
-    return not {condition.item for condition in item.ask_if} & {other.code for other in run}
+    return not {condition.item for condition in item.conditions} & {other.code for other in run}
 
 
 def _split(run: list[Item]) -> list[Screen]:
@@ -124,9 +125,8 @@ def _split(run: list[Item]) -> list[Screen]:
 
 
 def _possible(questionnaire: Questionnaire, item: Item, answers: Answers) -> bool:
-    return all(
-        _holds_or_open(questionnaire, questionnaire.item(condition.item), condition.codes, answers)
-        for condition in item.ask_if
+    return item.is_asked(
+        lambda condition: _holds_or_open(questionnaire, questionnaire.item(condition.item), condition.codes, answers)
     )
 
 
