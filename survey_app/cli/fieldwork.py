@@ -14,6 +14,7 @@ from survey_app.cli.context import (
     local_time,
     opened_store,
 )
+from survey_app.cli.device_sheet import sheet
 from survey_app.model import VIETNAM, Device, Rules, Wave
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -342,3 +343,6 @@ def revoke_device(id: str) -> None:
     with opened_store(write=True) as store:
         store.revoke_device(id)
     click.echo(f"device {id} is revoked")
+
+
+device.add_command(sheet)
