@@ -1,4 +1,6 @@
-"""What the store keeps, as frozen values: centres, fields, waves, devices, responses, register rows, events."""
+"""What the store keeps, as frozen values: centres, fields, waves, frames, devices, responses, register rows,
+reference figures, events.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +11,7 @@ Text = Mapping[str, str]
 Fate = Literal["stored", "already_stored", "conflict", "rejected"]
 WaveKind = Literal["counter", "sample"]
 WaveStatus = Literal["planned", "open", "closed"]
+Purpose = Literal["counter", "sample"]
 CHANNELS = ("counter", "online", "post", "all")
 VIETNAM = timezone(timedelta(hours=7), "Asia/Ho_Chi_Minh")  # no daylight saving, so no zone database is needed
 
@@ -40,6 +43,8 @@ class Device:
     created: datetime
     last_seen: datetime | None
     enrolled: datetime | None = None
+    purpose: Purpose = "counter"
+    """`sample`: an interviewer's tablet, which sends to sample waves only; a counter's sends to counter waves only."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,22 @@ class Wave:
     status: WaveStatus = "planned"
     opened: datetime | None = None
     closed: datetime | None = None
+
+
+@dataclass(frozen=True)
+class PrimaryUnit:
+    """A village of a sample wave's frame.
+
+    `probability`: with which one resident of this village was drawn into the sample, all stages together; the base
+    weight is 1 / probability. `households`: how many are to be visited there.
+    """
+
+    psu: str
+    stratum: str
+    name: str
+    population: int
+    probability: float
+    households: int
 
 
 @dataclass(frozen=True)
@@ -141,6 +162,19 @@ class RegisterRow:
     received: int
     resolved: int
     on_time: int
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A figure published by the ministry, as it was published. Figures of different series are never subtracted."""
+
+    year: int
+    place: str
+    measure: str
+    value: str
+    series: str
+    label: str
+    source: str
 
 
 @dataclass(frozen=True)

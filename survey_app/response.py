@@ -18,6 +18,7 @@ from survey_app.problems import Problem, SipasError
 Answer = int | tuple[int, ...] | str
 
 MODES = ("kiosk", "assisted", "page", "paper", "import")
+PAGE_MODES = ("page", "assisted")  # what a page without JavaScript sends has no number: nothing counts there
 RECRUITMENTS = ("walk_up", "invited", "staff_asked")
 DISPOSITIONS = ("complete", "broken_off", "refused", "not_at_home")
 
@@ -177,7 +178,7 @@ def _safe(key: object) -> str:
 
 
 def _check_together(values: Mapping[str, Any], raw: Mapping[Any, Any], found: _Found) -> None:
-    if raw.get("seq", 0) is None and values.get("mode") in MODES and values["mode"] != "page":
+    if raw.get("seq", 0) is None and values.get("mode") in MODES and values["mode"] not in PAGE_MODES:
         found.add("missing", "seq", "no number, and not from a page", "number the responses of a device from 1")
     started, submitted = values.get("started"), values.get("submitted")
     if started and submitted and submitted < started:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from survey_app.model import Centre, Device, Receipt, Rules, ServiceField, Wave
+from survey_app.model import Centre, Device, PrimaryUnit, Purpose, Receipt, Rules, ServiceField, Wave
 from survey_app.questionnaire import Questionnaire, load, parse, shipped
 from survey_app.response import Response
 from survey_app.settings import Settings, create_instance
@@ -16,6 +16,11 @@ from survey_app.store import Store
 FORM: Questionnaire = load(shipped()["counter", "1"])
 CENTRES = ("00691", "00694", "TINH")
 FIELDS = ("dat-dai", "ho-tich")
+FRAME = (
+    PrimaryUnit("TAN-A", "nui", "Thôn Tân A", 900, 0.02, 20),
+    PrimaryUnit("TAN-B", "nui", "Thôn Tân B", 640, 0.015, 15),
+    PrimaryUnit("MINH-1", "dong-bang", "Tổ dân phố 1", 2400, 0.01, 25),
+)
 NOON = datetime(2026, 10, 5, 5, 0, tzinfo=UTC)  # 12:00 in Vietnam
 OPENING = datetime(2026, 9, 30, 17, 0, tzinfo=UTC)  # midnight, 1 October, in Vietnam
 
@@ -54,8 +59,8 @@ def wave(id: str = "q4", **changes: Any) -> Wave:
     return Wave(id=id, **{**values, **changes})
 
 
-def enrolled(store: Store, centre: str = "00691", *, simulated: bool = True) -> Device:
-    _, code = store.add_device(centre, simulated=simulated)
+def enrolled(store: Store, centre: str = "00691", *, simulated: bool = True, purpose: Purpose = "counter") -> Device:
+    _, code = store.add_device(centre, simulated=simulated, purpose=purpose)
     device = store.device_by_token(store.enrol(code).token)
     assert device is not None
     return device
@@ -84,6 +89,24 @@ def response(seq: int | None = 1, answers: dict[str, Any] | None = None, **chang
         "paradata": {"back": 0},
     }
     return Response(**{**values, **changes})
+
+
+def sample_wave(store: Store, id: str = "household", **changes: Any) -> Device:
+    """An open sample wave over FRAME, and an interviewer's device."""
+    store.create_wave(wave(id, kind="sample", **changes), FORM, FRAME)
+    store.open_wave(id, at=OPENING)
+    return enrolled(store, purpose="sample")
+
+
+def interview(seq: int | None = 1, answers: dict[str, Any] | None = None, **changes: Any) -> Response:
+    """A response of a household; `psu` is the first village unless said otherwise."""
+    asked = {"wave": "household", "psu": "TAN-A", "mode": "assisted", "recruitment": "invited", "field": None}
+    return response(seq, answers, **{**asked, **changes})
+
+
+def unmet(disposition: str, seq: int | None = 1, **changes: Any) -> Response:
+    """A household that was not interviewed: `refused`, `not_at_home` or `broken_off`."""
+    return interview(seq, dict.fromkeys(SATISFIED), disposition=disposition, durations={}, **changes)
 
 
 def record(store: Store, device: Device, *responses: Response, received: datetime = NOON) -> tuple[Receipt, ...]:

@@ -11,7 +11,7 @@ from survey_app.access import read_code, secret_hash
 from survey_app.model import Centre, Rules, ServiceField
 from survey_app.questionnaire import parse
 from survey_app.store import DeviceRevoked, EnrolmentError, Store, StoreError
-from tests.ground import CENTRES, FORM, NOON, OPENING, enrolled, make_store, wave
+from tests.ground import CENTRES, FORM, FRAME, NOON, OPENING, enrolled, make_store, wave
 
 
 @pytest.fixture
@@ -56,7 +56,8 @@ def test_fields_keep_the_order_of_their_list(store: Store) -> None:
 
 def test_a_wave_comes_back_as_it_was_created(store: Store) -> None:
     rules = Rules(item_method="mean5", weighting="cells", minimum_cell=30)
-    made = store.create_wave(wave("w2", rules=rules, months=("2026-11", "2026-10"), kind="sample"), FORM)
+    made = store.create_wave(wave("w2", rules=rules, months=("2026-11", "2026-10"), kind="sample"), FORM, FRAME)
+    assert store.frame("w2") == FRAME
     assert made == store.wave("w2") == wave("w2", rules=rules, months=("2026-11", "2026-10"), kind="sample")
 
 
@@ -139,7 +140,7 @@ def test_a_centre_has_one_open_counter_wave_and_the_other_is_named(store: Store)
 
 
 def test_a_sample_wave_may_run_beside_a_counter_wave(store: Store) -> None:
-    store.create_wave(wave("household", kind="sample"), FORM)
+    store.create_wave(wave("household", kind="sample"), FORM, FRAME)
     store.open_wave("q4")
     assert store.open_wave("household").status == "open"
 

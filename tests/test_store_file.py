@@ -208,31 +208,6 @@ def test_an_older_store_is_migrated(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert store.schema_differences() == ()
 
 
-def test_migrating_from_before_rejected_numbers_were_indexed_keeps_every_row(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as older:
-        older.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:3])
-        settings, store = make_store(tmp_path)
-        with store:
-            device = enrolled(store)
-            record(store, device, response(1), response(2, wave="none"), response(4, answers={"II.A1": 9}))
-            fill(store)
-    before = rows_of(settings)
-    assert Store.migrate(settings) == tuple(name for name, _ in migrations.MIGRATIONS[3:])
-    assert rows_of(settings) == before
-    assert verify(settings) == ()
-    with Store.open(settings) as store:
-        assert store.missing(device.id, 5) == ((3, 3), (5, 5))
-
-
-def rows_of(settings: Settings) -> dict[str, list[object]]:
-    """Every row of every table of ours."""
-    with raw(settings) as connection:
-        tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '_sqlite%'")
-        return {name: connection.execute(f'SELECT * FROM "{name}"').fetchall() for (name,) in tables.fetchall()}
-
-
 def test_a_reader_cannot_write(made: tuple[Settings, Store]) -> None:
     settings, store = made
     with Store.open(settings, write=False) as reader:

@@ -14,7 +14,20 @@ from survey_app.model import Device, Head, Receipt
 from survey_app.settings import Settings
 from survey_app.store import Store
 from survey_app.verification import verify
-from tests.ground import CENTRES, FIELDS, FORM, NOON, enrolled, fates, make_store, record, response, wave
+from tests.ground import (
+    CENTRES,
+    FIELDS,
+    FORM,
+    NOON,
+    enrolled,
+    fates,
+    interview,
+    make_store,
+    record,
+    response,
+    sample_wave,
+    wave,
+)
 
 
 @dataclasses.dataclass
@@ -133,9 +146,8 @@ def test_simulated_and_real_never_mix(ground: Ground) -> None:
 
 
 def test_the_devices_centre_must_take_part(ground: Ground) -> None:
-    ground.store.create_wave(wave("small", centres=("TINH",), kind="sample"), FORM)
-    ground.store.open_wave("small")
-    assert record(ground.store, ground.device, response(wave="small"))[0].errors == ("centre_not_in_wave",)
+    interviewer = sample_wave(ground.store, centres=("TINH",))
+    assert record(ground.store, interviewer, interview())[0].errors == ("centre_not_in_wave",)
 
 
 def test_a_planned_wave_takes_nothing(ground: Ground) -> None:
@@ -334,10 +346,10 @@ def test_pages_have_no_number_to_miss(ground: Ground) -> None:
 
 
 def test_the_head_grows_by_one_a_response_and_waves_have_their_own(ground: Ground) -> None:
-    ground.store.create_wave(wave("household", kind="sample"), FORM)
-    ground.store.open_wave("household")
+    interviewer = sample_wave(ground.store)
     assert ground.store.head("q4") == Head(0, "0" * 64)
-    record(ground.store, ground.device, response(1), response(2, wave="household"), response(3))
+    record(ground.store, ground.device, response(1), response(3))
+    record(ground.store, interviewer, interview(2))
     assert (ground.store.head("q4").count, ground.store.head("household").count) == (2, 1)
     assert [one.position for one in ground.store.responses("q4")] == [1, 2]
 

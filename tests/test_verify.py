@@ -23,6 +23,7 @@ from survey_app.verification.chain import Link, Witness, follow, hold_against, u
 from survey_app.verification.witnesses import Witnesses, read_manifests
 from tests.ground import (
     FORM,
+    FRAME,
     NOON,
     OPENING,
     enrolled,
@@ -159,16 +160,16 @@ def test_the_answers_of_an_honest_store_are_read_with_their_responses(
     """No query for each response: that was a third of the time. A choices item has several rows."""
     settings, store = make_store(tmp_path)
     form = widened()
-    store.create_wave(wave("wide", questionnaire=form.id, kind="sample"), form)
+    store.create_wave(wave("wide", questionnaire=form.id, kind="sample"), form, FRAME)
     store.open_wave("wide", at=OPENING)
     chosen: list[tuple[Any, int]] = [((1, 2, 99), 500), ((2,), 0), (-3, -3)]
     sent = [
-        response(seq, wave="wide", questionnaire="wide", answers={"HELP": help_, "MINUTES": minutes})
+        response(seq, wave="wide", questionnaire="wide", psu="TAN-A", answers={"HELP": help_, "MINUTES": minutes})
         for seq, (help_, minutes) in enumerate(chosen, start=1)
     ]
     with store:
-        device = enrolled(store)
-        assert fates(record(store, device, *sent, response(4))) == ["stored"] * 4
+        assert fates(record(store, enrolled(store, purpose="sample"), *sent)) == ["stored"] * 3
+        assert fates(record(store, enrolled(store), response(4))) == ["stored"]
         (first, *_) = store.ledger_rows("wide")
     assert first.answers.count("HELP") == 3
     for name in ("raw_answers", "raw_comments"):
@@ -272,6 +273,7 @@ def insert(settings: Settings, uuid: str, position: int) -> None:
         settings,
         f"INSERT INTO response SELECT {', '.join(new.get(name, name) for name in names)} FROM response WHERE position = 2",
         "INSERT INTO answer SELECT 99, item, code FROM answer WHERE response = 2",
+        "INSERT INTO comment (response, item, text) SELECT 99, item, text FROM comment WHERE response = 2",
     )
 
 
@@ -313,7 +315,7 @@ OTHER: list[tuple[str, Callable[[Ground], object], str]] = [
     ("extract changed", lambda g: flip(next(g.settings.extracts.glob("*/*/responses.parquet"))), "responses.parquet of an extract was changed"),
     ("extract file gone", lambda g: next(g.settings.extracts.glob("*/*/codebook.json")).unlink(), "codebook.json is missing from an extract"),
     ("manifest changed", lambda g: flip(next(g.settings.extracts.glob("*/*/manifest.json"))), "the manifest of an extract was changed"),
-    ("wave removed", lambda g: remove_wave(g), "wave 'q4' was removed: heads.log knows it"),
+    ("wave removed", lambda g: remove_wave(g), "wave 'q4' was removed: heads.log line"),
 ]  # fmt: skip
 
 

@@ -7,13 +7,23 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
 from survey_app.ledger import compact, content_hash
-from survey_app.model import Head, RegisterRow
+from survey_app.model import Head, Reference, RegisterRow
 from survey_app.store.columns import Columnar, Columns
-from survey_app.store.connection import EVENTS, StoreError
+from survey_app.store.connection import EVENTS, StoreError, database_trouble
 from survey_app.store.devices import DeviceRevoked, EnrolmentError
 from survey_app.store.recording import answer_rows
 
-__all__ = ["EVENTS", "Columns", "DeviceRevoked", "EnrolmentError", "Store", "StoreError", "answer_rows", "rows_hash"]
+__all__ = [
+    "EVENTS",
+    "Columns",
+    "DeviceRevoked",
+    "EnrolmentError",
+    "Store",
+    "StoreError",
+    "answer_rows",
+    "database_trouble",
+    "rows_hash",
+]
 
 
 class Store(Columnar):
@@ -65,7 +75,21 @@ class Store(Columnar):
             )
         return number
 
+    def import_references(self, rows: Sequence[Reference], source_name: str, sha256: str) -> int:
+        """Add published figures; of the same place, year and measure they supersede earlier ones, which stay."""
+        with self.group():
+            number = self._log(
+                "references_imported",
+                {"source": source_name, "sha256": sha256, "rows": len(rows), "rows_sha256": rows_hash(rows)},
+            )
+            self._executemany(
+                "INSERT INTO reference (import, year, place, measure, value, series, label, source)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [(number, *dataclasses.astuple(row)) for row in rows],
+            )
+        return number
 
-def rows_hash(rows: Iterable[RegisterRow]) -> str:
+
+def rows_hash(rows: Iterable[RegisterRow | Reference]) -> str:
     """One hash for an import's rows in any order, so that the audit's chain covers them."""
     return content_hash(compact(sorted([list(dataclasses.astuple(row)) for row in rows])))

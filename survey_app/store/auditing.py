@@ -6,7 +6,7 @@ from typing import Any
 
 from survey_app import migrations
 from survey_app.ledger import Plain
-from survey_app.model import RegisterRow
+from survey_app.model import Reference, RegisterRow
 from survey_app.store.reading import Reading
 from survey_app.store.recording import RESPONSE_COLUMNS
 
@@ -23,6 +23,17 @@ class LedgerRow:
     chain: str
     answers: str
     commented: bool
+
+
+@dataclass(frozen=True)
+class ConflictRow:
+    number: int
+    uuid: str
+    device: str
+    seq: int | None
+    received: str
+    content: str
+    content_sha256: str
 
 
 def answers_text(codes: Mapping[str, int | tuple[int, ...]]) -> str:
@@ -70,15 +81,40 @@ class Auditing(Reading):
         for *values, chain in self._rows(f"SELECT {', '.join(names)}, chain FROM event ORDER BY number"):
             yield dict(zip(names, values, strict=True)), chain
 
-    def conflict_rows(self) -> tuple[tuple[str, str, str], ...]:
-        """uuid, content, content_sha256."""
-        return tuple(self._rows("SELECT uuid, content, content_sha256 FROM conflict ORDER BY number"))
+    def conflict_rows(self) -> tuple[ConflictRow, ...]:
+        sql = "SELECT number, uuid, device, seq, received, content, content_sha256 FROM conflict ORDER BY number"
+        return tuple(ConflictRow(*row) for row in self._rows(sql))
+
+    def conflict_comments(self) -> dict[int, dict[str, str]]:
+        """By the number of the conflict: item and text."""
+        found: dict[int, dict[str, str]] = {}
+        for number, item, text in self._rows("SELECT conflict, item, text FROM comment WHERE conflict IS NOT NULL"):
+            found.setdefault(number, {})[item] = text
+        return found
+
+    def device_rows(self) -> tuple[dict[str, Plain], ...]:
+        """What the audit says of a device, as it lies there: its secrets as their hashes."""
+        names = (
+            "id", "centre", "simulated", "purpose", "created", "code_sha256", "token_sha256", "enrolled", "revoked",
+        )  # fmt: skip
+        rows = self._rows(f"SELECT {', '.join(names)} FROM device ORDER BY id")
+        return tuple(dict(zip(names, row, strict=True)) for row in rows)
+
+    def official_accounts(self) -> tuple[str, ...]:
+        return tuple(account for (account,) in self._rows("SELECT account FROM official ORDER BY account"))
 
     def register_imports(self) -> dict[int, list[RegisterRow]]:
         found: dict[int, list[RegisterRow]] = {}
         sql = "SELECT import, centre, field, month, channel, received, resolved, on_time FROM register"
         for number, *values in self._rows(sql):
             found.setdefault(number, []).append(RegisterRow(*values))
+        return found
+
+    def reference_imports(self) -> dict[int, list[Reference]]:
+        found: dict[int, list[Reference]] = {}
+        sql = "SELECT import, year, place, measure, value, series, label, source FROM reference"
+        for number, *values in self._rows(sql):
+            found.setdefault(number, []).append(Reference(*values))
         return found
 
     def questionnaire_copies(self) -> tuple[tuple[str, str, bytes, str], ...]:

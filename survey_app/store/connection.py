@@ -1,20 +1,19 @@
 """The connection to an instance's SQLite file: opening, refusing, and the one shape of a write transaction.
 
-`Connection`, `StoreError`.
+`Connection`, `StoreError`, `database_trouble`.
 """
 
 import contextlib
-import errno
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from survey_app import migrations
+from survey_app import heads_log, migrations
 from survey_app.ledger import GENESIS, compact, link
-from survey_app.locks import write_lock
+from survey_app.locks import LockedError, server_lock, write_lock
 from survey_app.model import Head, stamp
 from survey_app.problems import Problem, SipasError
 from survey_app.settings import Settings
@@ -54,9 +53,9 @@ class Connection:
             connection = _connect(settings.store_path, "rwc")
             connection.execute(f"PRAGMA application_id = {migrations.APPLICATION_ID}")
             connection.execute("PRAGMA journal_mode = WAL")
-            _prepare(connection, write=True)
             database = migrations.database_on(connection)
             migrations.apply(database)
+            _prepare(connection, write=True)
             os.chmod(settings.store_path, 0o600)
         return cls(settings, database, write=True)
 
@@ -75,14 +74,28 @@ class Connection:
         return cls(settings, database, write=write)
 
     @classmethod
-    def migrate(cls, settings: Settings) -> tuple[str, ...]:
-        """Bring an older store up to date; returns the steps applied."""
+    def migrate(
+        cls, settings: Settings, step: Callable[[int, int], None] = lambda done, total: None
+    ) -> tuple[str, ...]:
+        """Bring an older store up to date, whole or not at all; returns the steps applied.
+
+        Refused while a server runs: it holds the old schema, and its tablets would wait for as long as this takes.
+        """
         path = _existing(settings)
-        locked, connected = write_lock(settings.write_lock), contextlib.closing(_connect(path, "rw"))
-        with _damage_named(path), locked, connected as connection:
+        with _damage_named(path), contextlib.closing(_connect(path, "rw")) as connection:
             database = _ours(connection, path)
-            steps = migrations.pending(database)
-            migrations.apply(database)
+            _refuse_newer(database, path)
+            if not migrations.pending(database):
+                return ()
+            with _no_server(settings), write_lock(settings.write_lock):
+                steps = migrations.pending(database)
+                if (found := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+                    raise sqlite3.DatabaseError(found)
+                connection.execute("PRAGMA synchronous = FULL")
+                try:
+                    migrations.apply(database, step)
+                except migrations.MigrationError as error:
+                    raise _orphaned(error, path) from None
         return steps
 
     def close(self) -> None:
@@ -175,19 +188,11 @@ class Connection:
             self._database.rollback()
 
     def _append_heads(self, heads: Mapping[str, Head], mark: str = "") -> None:
-        """One line for each chain that grew, whole or not at all. Not synced: after a power cut the last may be lost."""
-        if not heads:
-            return
-        at = stamp(datetime.now(UTC))
-        lines = "".join(f"{at}\t{chain}\t{head.count}\t{head.head}{mark}\n" for chain, head in heads.items())
-        descriptor = os.open(self.settings.heads_log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            size = os.fstat(descriptor).st_size
-            if os.write(descriptor, lines.encode("ascii")) < len(lines):
-                os.ftruncate(descriptor, size)
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.settings.heads_log))
-        finally:
-            os.close(descriptor)
+        """One line for each chain that grew, whole or not at all; the confirmation is on disk when this returns."""
+        if heads:
+            at = stamp(datetime.now(UTC))
+            lines = "".join(f"{at}\t{chain}\t{head.count}\t{head.head}{mark}\n" for chain, head in heads.items())
+            heads_log.append(self.settings.heads_log, lines, sync=not mark)
 
     # ---- chains and events
 
@@ -245,9 +250,29 @@ def _prepare(connection: sqlite3.Connection, *, write: bool) -> None:
 
 def _existing(settings: Settings) -> Path:
     path = settings.store_path
-    if not path.is_file():
+    if path.exists() and not path.is_file():
+        raise refusal("the store is no file", str(path), "move what lies there, and restore the newest backup")
+    if not path.exists():
         raise refusal("the instance has no store", str(path), f"make it: sipas --instance {settings.instance} init")
     return path
+
+
+_TROUBLE = {
+    sqlite3.SQLITE_FULL: ("there is no space left for the store", "make room, then try again"),
+    sqlite3.SQLITE_READONLY: ("the store cannot be written", "check the rights to the file and its folder"),
+    sqlite3.SQLITE_CANTOPEN: ("the store cannot be opened", "check the rights to the file and its folder"),
+    sqlite3.SQLITE_BUSY: ("another program has locked the store", "end the program that holds it, then try again"),
+    sqlite3.SQLITE_IOERR: ("the disk cannot be read or written", "check the disk and the space left on it"),
+}
+
+
+def database_trouble(error: sqlite3.Error, path: Path) -> Problem | None:
+    """What SQLite's error means to a person; None when the statement was at fault, not the file or the disk."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+    if code in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_RANGE):
+        return None
+    what, remedy = _TROUBLE.get(code, ("the store is damaged", "keep the file, and restore the newest backup"))
+    return Problem(f"{what}: {error}", str(path), remedy)
 
 
 @contextlib.contextmanager
@@ -255,8 +280,9 @@ def _damage_named(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        what = f"the store is damaged: {error}"
-        raise refusal(what, str(path), "keep the file, and restore the newest backup") from None
+        if (problem := database_trouble(error, path)) is None:
+            raise
+        raise StoreError(problem) from None
 
 
 def _ours(connection: sqlite3.Connection, path: Path) -> "Database":
@@ -265,11 +291,37 @@ def _ours(connection: sqlite3.Connection, path: Path) -> "Database":
     return migrations.database_on(connection)
 
 
-def _refuse_other_versions(database: "Database", path: Path) -> None:
+def _refuse_newer(database: "Database", path: Path) -> None:
     known = [name for name, _ in migrations.MIGRATIONS]
-    done = migrations.applied(database)
-    if newer := [name for name in done if name not in known]:
+    if newer := [name for name in migrations.applied(database) if name not in known]:
         what = f"the store was made by a newer version (step {newer[-1]!r})"
         raise refusal(what, str(path), "update sipas, then try again")
-    if len(done) < len(known):
+
+
+def _refuse_other_versions(database: "Database", path: Path) -> None:
+    _refuse_newer(database, path)
+    if migrations.pending(database):
         raise refusal("the store is of an older version", str(path), "back it up, then run: sipas migrate")
+
+
+@contextlib.contextmanager
+def _no_server(settings: Settings) -> Iterator[None]:
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(server_lock(settings.server_lock))
+        except LockedError as error:
+            remedy = "stop the server, run sipas migrate, then start it again"
+            raise refusal(error.problems[0].what, str(settings.store_path), remedy) from None
+        yield
+
+
+def _orphaned(error: migrations.MigrationError, path: Path) -> StoreError:
+    """Rows that point nowhere were there before; bringing them along would hide that the store was tampered with."""
+    remedy = "nothing was changed; run sipas verify of the version that made the store, and restore a backup"
+    responses = "write to the makers: responses name villages of a sample wave, which had no frame in that version"
+    return StoreError(
+        [
+            Problem(f"rows of {table} name no {parent}", str(path), responses if parent == "frame" else remedy)
+            for table, parent in error.lost
+        ]
+    )

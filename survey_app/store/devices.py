@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from survey_app.access import CODE_LIFE, new_code, new_token, read_code, same_hash, secret_hash
-from survey_app.model import Device, Enrolment, moment, stamp
+from survey_app.model import Device, Enrolment, Purpose, moment, stamp
 from survey_app.problems import Problem, SipasError
 from survey_app.store.connection import refusal
 from survey_app.store.fieldwork import Fieldwork
 
-_DEVICE = "SELECT id, centre, simulated, revoked, created, last_seen, enrolled FROM device"
+_DEVICE = "SELECT id, centre, simulated, revoked, created, last_seen, enrolled, purpose FROM device"
 _DEVICE_AND_TOKEN = _DEVICE.replace(" FROM", ", token_sha256 FROM")
 _ARRIVED = """SELECT seq FROM response WHERE device = :device AND seq BETWEEN :first AND :last
     UNION SELECT seq FROM conflict WHERE device = :device AND seq BETWEEN :first AND :last
@@ -61,7 +61,7 @@ class Devices(Fieldwork):
             raise DeviceRevoked(device.id)
         return device
 
-    def add_device(self, centre: str, simulated: bool = False) -> tuple[Device, str]:
+    def add_device(self, centre: str, simulated: bool = False, purpose: Purpose = "counter") -> tuple[Device, str]:
         """A new device of the centre and its one-time code, valid for 24 hours; only the code's hash is kept."""
         code = new_code()
         now = datetime.now(UTC)
@@ -70,11 +70,19 @@ class Devices(Fieldwork):
             row = self._row("SELECT count(*) FROM device WHERE centre = ?", (centre,))
             id = f"{centre}-{(row[0] if row else 0) + 1}"
             self._execute(
-                "INSERT INTO device (id, centre, simulated, created, code_sha256, code_expires)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (id, centre, int(simulated), stamp(now), secret_hash(read_code(code)), stamp(now + CODE_LIFE)),
+                "INSERT INTO device (id, centre, simulated, purpose, created, code_sha256, code_expires)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (id, centre, int(simulated), purpose, stamp(now), secret_hash(read_code(code)), stamp(now + CODE_LIFE)),
             )
-            self._log("device_added", {"device": id, "centre": centre, "simulated": int(simulated)})
+            self._log("device_added",
+                {
+                    "device": id,
+                    "centre": centre,
+                    "simulated": int(simulated),
+                    "purpose": purpose,
+                    "created": stamp(now),
+                    "code_sha256": secret_hash(read_code(code)),
+                },)
         return self.device(id), code
 
     def enrol(self, code: str) -> Enrolment:
@@ -96,10 +104,9 @@ class Devices(Fieldwork):
                     )
                 )
             token = new_token()
-            self._execute(
-                "UPDATE device SET token_sha256 = ?, enrolled = ? WHERE id = ?", (secret_hash(token), now, row[0])
-            )
-            self._log("device_enrolled", {"device": row[0]})
+            hashed = secret_hash(token)
+            self._execute("UPDATE device SET token_sha256 = ?, enrolled = ? WHERE id = ?", (hashed, now, row[0]))
+            self._log("device_enrolled", {"device": row[0], "enrolled": now, "token_sha256": hashed})
         return Enrolment(token, row[0], row[1])
 
     def revoke_device(self, id: str) -> Device:
@@ -108,8 +115,9 @@ class Devices(Fieldwork):
             device = self.device(id)
             if device.revoked:
                 raise refusal(f"device {id!r} is revoked already", "device", "nothing to do")
-            self._execute("UPDATE device SET revoked = ? WHERE id = ?", (stamp(datetime.now(UTC)), id))
-            self._log("device_revoked", {"device": id})
+            revoked = stamp(datetime.now(UTC))
+            self._execute("UPDATE device SET revoked = ? WHERE id = ?", (revoked, id))
+            self._log("device_revoked", {"device": id, "revoked": revoked})
         return self.device(id)
 
     def seen(self, device_id: str, at: datetime, last_seq: int | None = None) -> None:
@@ -160,7 +168,7 @@ class Devices(Fieldwork):
 
 
 def _device(row: tuple[Any, ...]) -> Device:
-    id, centre, simulated, revoked, created, last_seen, enrolled = row
+    id, centre, simulated, revoked, created, last_seen, enrolled, purpose = row
     return Device(
         id=id,
         centre=centre,
@@ -169,4 +177,5 @@ def _device(row: tuple[Any, ...]) -> Device:
         created=moment(created),
         last_seen=moment(last_seen) if last_seen else None,
         enrolled=moment(enrolled) if enrolled else None,
+        purpose=purpose,
     )

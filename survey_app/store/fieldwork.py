@@ -1,14 +1,14 @@
-"""Centres, service fields, questionnaire copies and waves."""
+"""Centres, service fields, questionnaire copies, waves and the frames of sample waves."""
 
 import dataclasses
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from survey_app.ledger import compact
-from survey_app.model import Centre, Rules, ServiceField, Wave, moment, stamp
+from survey_app.ledger import compact, content_hash
+from survey_app.model import Centre, PrimaryUnit, Rules, ServiceField, Wave, WaveKind, moment, stamp
 from survey_app.questionnaire import Questionnaire
 from survey_app.questionnaire.file import parse
 from survey_app.settings import Settings
@@ -53,7 +53,7 @@ class Fieldwork(Connection):
                 ' kind = excluded.kind, "group" = excluded."group"',
                 rows,
             )
-            self._log("centres_imported", {"count": len(rows)})
+            self._log("centres_imported", {"count": len(rows), "list_sha256": self.centres_hash()})
 
     def fields(self, which: Literal["offered", "known"] = "offered") -> tuple[ServiceField, ...]:
         """The fields offered to citizens now, or all that are known (an older response may name one given up)."""
@@ -81,7 +81,16 @@ class Fieldwork(Connection):
                 " position = excluded.position, offered = 1",
                 rows,
             )
-            self._log("fields_imported", {"count": len(rows), "others": others})
+            self._log("fields_imported", {"count": len(rows), "others": others, "list_sha256": self.fields_hash()})
+
+    def centres_hash(self) -> str:
+        """One hash for all centres as they are now, so that the audit's chain covers them."""
+        return content_hash(compact([list(dataclasses.astuple(centre)) for centre in self.centres()]))
+
+    def fields_hash(self) -> str:
+        """The same for the service fields."""
+        rows = self._rows("SELECT code, label, source, position, offered FROM service_field ORDER BY code")
+        return content_hash(compact([list(row) for row in rows]))
 
     # ---- questionnaires
 
@@ -124,18 +133,26 @@ class Fieldwork(Connection):
             raise refusal(f"there is no wave {id!r}", "wave", "see the waves: sipas wave list")
         return _wave(row)
 
-    def current_wave(self, centre: str) -> Wave | None:
-        """The open counter wave of a centre, if any."""
+    def current_wave(self, centre: str, kind: WaveKind = "counter") -> Wave | None:
+        """The open wave of this kind in which a centre takes part, if any."""
         row = self._row(
-            f"{_WAVE} WHERE status = 'open' AND kind = 'counter'"
+            f"{_WAVE} WHERE status = 'open' AND kind = ?"
             " AND EXISTS (SELECT 1 FROM wave_centre WHERE wave = id AND centre = ?)",
-            (centre,),
+            (kind, centre),
         )
         return _wave(row) if row else None
 
-    def create_wave(self, wave: Wave, questionnaire: Questionnaire) -> Wave:
-        """Plan a wave; the form is copied into the store with its hash."""
+    def frame(self, wave_id: str) -> tuple[PrimaryUnit, ...]:
+        """The villages of a sample wave, in the order of its file; none for a counter wave."""
+        sql = (
+            "SELECT psu, stratum, name, population, probability, households FROM frame WHERE wave = ? ORDER BY position"
+        )
+        return tuple(PrimaryUnit(*row) for row in self._rows(sql, (wave_id,)))
+
+    def create_wave(self, wave: Wave, questionnaire: Questionnaire, frame: Sequence[PrimaryUnit] = ()) -> Wave:
+        """Plan a wave; the form is copied into the store with its hash. A sample wave needs its `frame`."""
         _check_wave(wave, questionnaire)
+        _check_frame(wave, frame)
         with self.group():
             if self._row("SELECT 1 FROM wave WHERE id = ?", (wave.id,)):
                 raise refusal(
@@ -153,9 +170,15 @@ class Fieldwork(Connection):
             self._executemany(
                 "INSERT INTO wave_centre (wave, centre) VALUES (?, ?)", [(wave.id, code) for code in wave.centres]
             )
-            self._log(
-                "wave_created", {**row, "centres": sorted(wave.centres), "questionnaire_sha256": questionnaire.sha256}
+            self._executemany(
+                "INSERT INTO frame (wave, psu, stratum, name, population, probability, households, position)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [(wave.id, *dataclasses.astuple(unit), place) for place, unit in enumerate(frame, start=1)],
             )
+            hashes = {"questionnaire_sha256": questionnaire.sha256}
+            if frame:
+                hashes["frame_sha256"] = frame_hash(frame)
+            self._log("wave_created", {**row, "centres": sorted(wave.centres), **hashes})
         return self.wave(wave.id)
 
     def open_wave(self, id: str, at: datetime | None = None) -> Wave:
@@ -164,10 +187,13 @@ class Fieldwork(Connection):
             wave = self.wave(id)
             if wave.status != "planned":
                 raise refusal(f"wave {id!r} is {wave.status}", "wave", "only a planned wave can be opened")
-            for code in wave.centres if wave.kind == "counter" else ():
-                if other := self.current_wave(code):
+            if wave.kind == "sample" and not self.frame(id):
+                remedy = "create the wave anew, under another id, with --frame FILE"
+                raise refusal("the sample wave has no frame", f"wave {id!r}", remedy)
+            for code in wave.centres:
+                if other := self.current_wave(code, wave.kind):
                     raise refusal(
-                        f"centre {code} takes part in the open counter wave {other.id!r}",
+                        f"centre {code} takes part in the open {wave.kind} wave {other.id!r}",
                         f"wave {id!r}",
                         f"close that one first: sipas wave close {other.id}",
                     )
@@ -210,6 +236,25 @@ def definition(wave: Wave) -> dict[str, Any]:
         "rules": {**rules, "margins": list(rules["margins"])},
         "simulated": int(wave.simulated),
     }
+
+
+def frame_hash(frame: Iterable[PrimaryUnit]) -> str:
+    """One hash for a frame in its order, so that the audit's chain covers it."""
+    return content_hash(compact([list(dataclasses.astuple(unit)) for unit in frame]))
+
+
+def _check_frame(wave: Wave, frame: Sequence[PrimaryUnit]) -> None:
+    where = f"wave {wave.id!r}: frame"
+    if wave.kind == "counter" and frame:
+        raise refusal("a counter wave has no frame", where, "leave the frame out, or plan a wave of kind sample")
+    if wave.kind == "sample" and not frame:
+        raise refusal("a sample wave needs its frame", where, "name the file of its villages: --frame FILE")
+    if len({unit.psu for unit in frame}) < len(frame):
+        raise refusal("a village comes twice", where, "give each its own code")
+    for unit in frame:
+        if not (0 < unit.probability <= 1 and 1 <= unit.households <= unit.population):
+            remedy = "0 < probability ≤ 1, and 1 ≤ households ≤ population"
+            raise refusal(f"the numbers of village {unit.psu} cannot be", where, remedy)
 
 
 def _wave(row: tuple[Any, ...]) -> Wave:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from survey_app.model import Event, Head, RegisterRow, StoredResponse, moment
+from survey_app.model import Event, Head, Reference, RegisterRow, StoredResponse, moment
 from survey_app.store.connection import refusal
 from survey_app.store.recording import RESPONSE_COLUMNS, Recording
 
@@ -38,6 +38,18 @@ class Reading(Recording):
             pairs = [row[width:] for row in several if row[width] is not None]
             yield _stored(several[0][:width], _answers(pairs, choices))
 
+    def visited(self, wave_id: str) -> Mapping[str, Mapping[str, int]]:
+        """How many households of each village were visited until the wave closed, by disposition."""
+        found: dict[str, dict[str, int]] = {}
+        rows = self._rows(
+            "SELECT psu, disposition, count(*) FROM response"
+            " WHERE wave = ? AND psu IS NOT NULL AND after_close = 0 GROUP BY psu, disposition",
+            (wave_id,),
+        )
+        for psu, disposition, count in rows:
+            found.setdefault(psu, {})[disposition] = count
+        return found
+
     def is_stored(self, uuid: str) -> bool:
         return self._row("SELECT 1 FROM response WHERE uuid = ?", (uuid,)) is not None
 
@@ -57,6 +69,18 @@ class Reading(Recording):
             RegisterRow(*row)
             for row in self._rows(
                 f"{_CURRENT_REGISTER} AND month IN ({marks}) ORDER BY month, centre, field, channel", wanted
+            )
+        )
+
+    def references(self) -> tuple[Reference, ...]:
+        """The published figures in force: of each place, year and measure that of the newest import."""
+        return tuple(
+            Reference(*row)
+            for row in self._rows(
+                "SELECT year, place, measure, value, series, label, source FROM reference AS this"
+                " WHERE import = (SELECT max(import) FROM reference"
+                " WHERE place = this.place AND year = this.year AND measure = this.measure)"
+                " ORDER BY place, year, measure"
             )
         )
 

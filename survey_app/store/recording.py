@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from survey_app.ledger import Plain, canonical, compact, content_hash, link
 from survey_app.model import VIETNAM, Device, Head, Receipt, Wave, stamp
 from survey_app.questionnaire import Checked, check
-from survey_app.response import Response
+from survey_app.response import PAGE_MODES, Response
 from survey_app.store.connection import StoreError
 from survey_app.store.devices import Devices
 
@@ -38,6 +38,8 @@ class Arrival:
     offset: timedelta
     fields: frozenset[str]
     waves: dict[str, Wave | None]
+    units: dict[str, frozenset[str]]
+    """The villages of each sample wave that this sending names."""
 
 
 class Recording(Devices):
@@ -60,6 +62,7 @@ class Recording(Devices):
             offset=received - sent_at,
             fields=self._known_fields(),
             waves={},
+            units={},
         )
         try:
             return self._take_all(responses, arrival, self._settle)
@@ -92,7 +95,7 @@ class Recording(Devices):
                 return Receipt(response.uuid, "already_stored")
             return self._keep_conflict(response, content, arrival)
         wave = self._wave_of(response, arrival)
-        errors = refusals(response, wave, arrival.device)
+        errors = refusals(response, wave, arrival.device, self._units_of(wave, arrival))
         if wave is None or errors:
             return self._reject(response, arrival, errors)
         checked = check(self.questionnaire(wave.questionnaire, wave.version), response, arrival.fields)
@@ -109,6 +112,13 @@ class Recording(Devices):
             except StoreError:
                 arrival.waves[response.wave] = None
         return arrival.waves[response.wave]
+
+    def _units_of(self, wave: Wave | None, arrival: Arrival) -> frozenset[str]:
+        if wave is None or wave.kind == "counter":
+            return frozenset()
+        if wave.id not in arrival.units:
+            arrival.units[wave.id] = frozenset(unit.psu for unit in self.frame(wave.id))
+        return arrival.units[wave.id]
 
     def _store(self, response: Response, content: bytes, checked: Checked, wave: Wave, arrival: Arrival) -> None:
         last = self._heads.get(wave.id) or self._head(wave.id)
@@ -153,7 +163,15 @@ class Recording(Devices):
         for item, value in response.answers.items():
             if row and isinstance(value, str):
                 self._execute("INSERT INTO comment (conflict, item, text) VALUES (?, ?, ?)", (row[0], item, value))
-        self._log("conflict", {"uuid": response.uuid, "device": arrival.device.id, "content_sha256": hashed})
+        self._log(
+            "conflict",
+            {
+                "uuid": response.uuid,
+                "device": arrival.device.id,
+                "received": stamp(arrival.received),
+                "content_sha256": hashed,
+            },
+        )
         return receipt
 
     def _reject(self, response: Response, arrival: Arrival, errors: tuple[str, ...], reason: str = "") -> Receipt:
@@ -170,8 +188,8 @@ class Recording(Devices):
         return Receipt(response.uuid, "rejected", errors)
 
 
-def refusals(response: Response, wave: Wave | None, device: Device) -> tuple[str, ...]:
-    """What forbids storing a response before its answers are even looked at."""
+def refusals(response: Response, wave: Wave | None, device: Device, units: Collection[str] = ()) -> tuple[str, ...]:
+    """What forbids storing a response before its answers are even looked at. `units`: the sample wave's villages."""
     if wave is None:
         return ("unknown_wave",)
     found = []
@@ -183,25 +201,34 @@ def refusals(response: Response, wave: Wave | None, device: Device) -> tuple[str
         found.append("simulated_wave" if wave.simulated else "simulated_device")
     if device.centre not in wave.centres:
         found.append("centre_not_in_wave")
+    if device.purpose != wave.kind:
+        found.append("counter_device" if wave.kind == "sample" else "interviewer_device")
     if wave.kind == "counter" and response.psu is not None:
         found.append("psu_in_counter_wave")
+    if wave.kind == "sample" and response.psu not in units:
+        found.append("psu_missing" if response.psu is None else "unknown_psu")
     if wave.kind == "counter" and response.disposition in ("refused", "not_at_home"):
         found.append("disposition_in_counter_wave")
     return tuple(found)
 
 
 def same_answers(left: str | bytes, right: str | bytes) -> bool:
-    """Whether two canonical contents of a page without JavaScript differ in nothing but when they were given.
+    """Whether two canonical contents of pages without JavaScript differ in nothing but when they were given.
 
-    There a double tap or the back button sends the same answers again with new times.
+    There a double tap or the back button sends the same answers again with new times. Such pages number nothing;
+    they are a citizen's own (`page`) or somebody helped (`assisted`).
     """
     first, second = json.loads(left), json.loads(right)
-    if first["mode"] != "page" or second["mode"] != "page":
+    if not (_of_a_page(first) and _of_a_page(second)):
         return False
     for content in (first, second):
         for key in ("started", "submitted", "durations", "paradata"):
             content.pop(key, None)
     return bool(first == second)
+
+
+def _of_a_page(content: Mapping[str, Any]) -> bool:
+    return content["seq"] is None and content["mode"] in PAGE_MODES
 
 
 def answer_rows(number: int, codes: Mapping[str, int | tuple[int, ...]]) -> list[tuple[int, str, int]]:

@@ -1,16 +1,17 @@
-"""Holding tables that have no chain of their own against the audit, which has: waves, forms, conflicts, register.
+"""Holding tables that have no chain of their own against the audit, which has: waves with
+their frames, forms, conflicts, register, published figures.
 
-`check_waves`, `check_conflicts`, `check_register`.
+`check_waves`, `check_lists`, `check_register`.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
 from survey_app.ledger import content_hash
-from survey_app.model import stamp
+from survey_app.model import Reference, RegisterRow, stamp
 from survey_app.problems import Problem
 from survey_app.store import Store, rows_hash
-from survey_app.store.fieldwork import definition
+from survey_app.store.fieldwork import definition, frame_hash
 from survey_app.verification.chain import RESTORE
 
 
@@ -31,6 +32,9 @@ def check_waves(store: Store) -> Iterator[Problem]:
         if said is None:
             yield Problem("a wave was inserted: the audit does not know it", where, RESTORE)
             continue
+        frame = store.frame(wave.id)
+        if said.pop("frame_sha256", None) != (frame_hash(frame) if frame else None):
+            yield Problem("the frame of a wave was changed after its creation", where, RESTORE)
         if said.pop("questionnaire_sha256") != copies.get((wave.questionnaire, wave.version)):
             yield Problem("the wave's form is not the one it was created with", where, RESTORE)
         now = {**definition(wave), "centres": sorted(wave.centres)}
@@ -43,30 +47,33 @@ def check_waves(store: Store) -> Iterator[Problem]:
         yield Problem("a wave was removed: the audit knows it", f"wave {removed}", RESTORE)
 
 
-def check_conflicts(store: Store) -> Iterator[Problem]:
-    """Every second content the audit knows is still there, unchanged, and no other."""
-    kept = set()
-    for uuid, content, sha256 in store.conflict_rows():
-        kept.add((uuid, sha256))
-        if content_hash(content.encode("utf-8")) != sha256:
-            yield Problem("a conflicting content was changed", f"conflict of response {uuid}", RESTORE)
-    known = {(str(event.detail["uuid"]), str(event.detail["content_sha256"])) for event in store.events(["conflict"])}
-    for uuid, _ in sorted(known - kept):
-        yield Problem("a conflicting content was removed", f"conflict of response {uuid}", RESTORE)
-    for uuid, _ in sorted(kept - known):
-        yield Problem("a conflicting content was inserted", f"conflict of response {uuid}", RESTORE)
+def check_lists(store: Store) -> Iterator[Problem]:
+    """Centres and service fields are as the last import left them; imports of earlier versions have no hash."""
+    for kind, what, now in (
+        ("centres_imported", "centres", store.centres_hash()),
+        ("fields_imported", "service fields", store.fields_hash()),
+    ):
+        said = [event.detail.get("list_sha256") for event in store.events([kind])]
+        if said and said[-1] not in (None, now):
+            yield Problem(f"the list of {what} was changed since its last import", what, RESTORE)
 
 
 def check_register(store: Store) -> Iterator[Problem]:
-    """The rows of each import are those the audit has the hash of."""
-    imports = store.register_imports()
-    for event in store.events(["register_imported"]):
+    """The rows of each import, of the register and of published figures, are those the audit has the hash of."""
+    yield from _check_imports(store, "register", store.register_imports())
+    yield from _check_imports(store, "reference", store.reference_imports())
+
+
+def _check_imports(
+    store: Store, table: str, imports: dict[int, list[RegisterRow]] | dict[int, list[Reference]]
+) -> Iterator[Problem]:
+    for event in store.events([f"{'references' if table == 'reference' else table}_imported"]):
         rows = imports.pop(event.number, [])
         if rows_hash(rows) != event.detail["rows_sha256"]:
             yield Problem(
-                f"register rows of {event.detail['source']} were changed, removed or inserted",
-                f"register import {event.number}",
+                f"{table} rows of {event.detail['source']} were changed, removed or inserted",
+                f"{table} import {event.number}",
                 RESTORE,
             )
     for number in sorted(imports):
-        yield Problem("register rows were inserted: the audit knows no such import", f"register {number}", RESTORE)
+        yield Problem(f"{table} rows were inserted: the audit knows no such import", f"{table} {number}", RESTORE)

@@ -67,7 +67,7 @@ CREATE TABLE device (
     enrolled TEXT,
     revoked TEXT,
     last_seen TEXT,
-    last_seq INTEGER CHECK (last_seq >= 0),
+    last_seq INTEGER CHECK (last_seq >= 0), purpose TEXT NOT NULL DEFAULT 'counter' CHECK (purpose IN ('counter', 'sample')),
     CHECK ((token_sha256 IS NULL) = (enrolled IS NULL))
 ) STRICT;
 
@@ -78,6 +78,19 @@ CREATE TABLE event (
     detail TEXT NOT NULL CHECK (json_valid(detail)),
     chain TEXT NOT NULL CHECK (length(chain) = 64)
 ) STRICT;
+
+CREATE TABLE frame (
+    wave TEXT NOT NULL REFERENCES wave (id),
+    psu TEXT NOT NULL,
+    stratum TEXT NOT NULL,
+    name TEXT NOT NULL,
+    population INTEGER NOT NULL CHECK (population > 0),
+    probability REAL NOT NULL CHECK (probability > 0 AND probability <= 1),
+    households INTEGER NOT NULL CHECK (households BETWEEN 1 AND population),
+    position INTEGER NOT NULL CHECK (position > 0),
+    PRIMARY KEY (wave, psu),
+    UNIQUE (wave, position)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE official (
     account TEXT NOT NULL PRIMARY KEY,
@@ -99,6 +112,18 @@ CREATE TABLE questionnaire (
     PRIMARY KEY (id, version)
 ) STRICT;
 
+CREATE TABLE reference (
+    import INTEGER NOT NULL REFERENCES event (number),
+    year INTEGER NOT NULL CHECK (year BETWEEN 2000 AND 2199),
+    place TEXT NOT NULL CHECK (place IN ('national', 'province')),
+    measure TEXT NOT NULL,
+    value TEXT NOT NULL,
+    series TEXT NOT NULL,
+    label TEXT NOT NULL CHECK (label IN ('V', 'S', 'D', 'I', 'B')),
+    source TEXT NOT NULL,
+    PRIMARY KEY (place, year, measure, import)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE register (
     import INTEGER NOT NULL REFERENCES event (number),
     centre TEXT NOT NULL REFERENCES centre (code),
@@ -111,7 +136,7 @@ CREATE TABLE register (
     PRIMARY KEY (month, import, centre, field, channel)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE response (
+CREATE TABLE "response" (
     uuid TEXT NOT NULL PRIMARY KEY CHECK (length(uuid) = 36 AND uuid = lower(uuid)),
     number INTEGER NOT NULL UNIQUE,
     wave TEXT NOT NULL REFERENCES wave (id),
@@ -141,7 +166,8 @@ CREATE TABLE response (
     chain TEXT NOT NULL CHECK (length(chain) = 64),
     UNIQUE (wave, position),
     FOREIGN KEY (questionnaire, version) REFERENCES questionnaire (id, version),
-    CHECK (seq IS NOT NULL OR mode = 'page'),
+    FOREIGN KEY (wave, psu) REFERENCES frame (wave, psu),
+    CHECK (seq IS NOT NULL OR mode IN ('page', 'assisted')),
     CHECK (NOT (late = 1 AND after_close = 1))
 ) STRICT;
 
@@ -196,8 +222,8 @@ CREATE TRIGGER device_enrolled_once BEFORE UPDATE OF token_sha256, enrolled ON d
 WHEN OLD.enrolled IS NOT NULL
 BEGIN SELECT RAISE(ABORT, 'a device is enrolled once'); END;
 
-CREATE TRIGGER device_fixed BEFORE UPDATE OF id, centre, simulated, created ON device
-BEGIN SELECT RAISE(ABORT, 'a device belongs to one centre for ever'); END;
+CREATE TRIGGER device_fixed BEFORE UPDATE OF id, centre, simulated, created, purpose ON device
+BEGIN SELECT RAISE(ABORT, 'a device belongs to one centre and one purpose for ever'); END;
 
 CREATE TRIGGER device_no_delete BEFORE DELETE ON device
 BEGIN SELECT RAISE(ABORT, 'devices are never deleted'); END;
@@ -211,11 +237,27 @@ BEGIN SELECT RAISE(ABORT, 'event rows are append-only'); END;
 CREATE TRIGGER event_no_update BEFORE UPDATE ON event
 BEGIN SELECT RAISE(ABORT, 'event rows are append-only'); END;
 
+CREATE TRIGGER frame_fixed BEFORE INSERT ON frame
+WHEN (SELECT kind || ' ' || status FROM wave WHERE id = NEW.wave) <> 'sample planned'
+BEGIN SELECT RAISE(ABORT, 'the frame of a sample wave is fixed once it has opened'); END;
+
+CREATE TRIGGER frame_no_delete BEFORE DELETE ON frame
+BEGIN SELECT RAISE(ABORT, 'frame rows are append-only'); END;
+
+CREATE TRIGGER frame_no_update BEFORE UPDATE ON frame
+BEGIN SELECT RAISE(ABORT, 'frame rows are append-only'); END;
+
 CREATE TRIGGER questionnaire_no_delete BEFORE DELETE ON questionnaire
 BEGIN SELECT RAISE(ABORT, 'questionnaire copies are append-only'); END;
 
 CREATE TRIGGER questionnaire_no_update BEFORE UPDATE ON questionnaire
 BEGIN SELECT RAISE(ABORT, 'questionnaire copies are append-only'); END;
+
+CREATE TRIGGER reference_no_delete BEFORE DELETE ON reference
+BEGIN SELECT RAISE(ABORT, 'reference rows are append-only'); END;
+
+CREATE TRIGGER reference_no_update BEFORE UPDATE ON reference
+BEGIN SELECT RAISE(ABORT, 'reference rows are append-only'); END;
 
 CREATE TRIGGER register_no_delete BEFORE DELETE ON register
 BEGIN SELECT RAISE(ABORT, 'register rows are append-only'); END;
@@ -248,12 +290,12 @@ CREATE TRIGGER wave_no_delete BEFORE DELETE ON wave
 BEGIN SELECT RAISE(ABORT, 'waves are never deleted'); END;
 
 CREATE TRIGGER wave_one_open_per_centre BEFORE UPDATE OF status ON wave
-WHEN NEW.status = 'open' AND NEW.kind = 'counter' AND EXISTS (
+WHEN NEW.status = 'open' AND EXISTS (
     SELECT 1 FROM wave AS other
     JOIN wave_centre AS theirs ON theirs.wave = other.id
     JOIN wave_centre AS ours ON ours.centre = theirs.centre AND ours.wave = NEW.id
-    WHERE other.status = 'open' AND other.kind = 'counter' AND other.id <> NEW.id)
-BEGIN SELECT RAISE(ABORT, 'a centre has at most one open counter wave'); END;
+    WHERE other.status = 'open' AND other.kind = NEW.kind AND other.id <> NEW.id)
+BEGIN SELECT RAISE(ABORT, 'a centre has at most one open wave of each kind'); END;
 
 CREATE TRIGGER wave_rules_fixed BEFORE UPDATE OF id, kind, title, questionnaire, version, months, rules, simulated
 ON wave WHEN OLD.status <> 'planned'

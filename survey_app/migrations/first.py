@@ -1,21 +1,6 @@
-"""The store's schema as literal SQL, applied with sqlite_utils' Migrations. Append only: a step that was released is
-never edited, a change is a new step at the end.
+"""Steps 0001 to 0004: the first schema that was released. Never edited."""
 
-`MIGRATIONS`, `apply`, `applied`, `pending`, `expected_schema`, `database_on`.
-"""
-
-import contextlib
-import sqlite3
-import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database, Migrations
-
-APPLICATION_ID = 0x53495041  # "SIPA" in the file's header: any other SQLite file is refused
-
-_GROUND = """
+GROUND = """
 CREATE TABLE questionnaire (
     id TEXT NOT NULL,
     version TEXT NOT NULL,
@@ -93,7 +78,7 @@ CREATE TABLE official (
 ) STRICT;
 """
 
-_LEDGER = """
+LEDGER = """
 CREATE TABLE response (
     uuid TEXT NOT NULL PRIMARY KEY CHECK (length(uuid) = 36 AND uuid = lower(uuid)),
     number INTEGER NOT NULL UNIQUE,
@@ -181,7 +166,7 @@ CREATE TABLE register (
 ) STRICT, WITHOUT ROWID;
 """
 
-_GUARDS = """
+GUARDS = """
 CREATE TRIGGER response_no_update BEFORE UPDATE ON response
 BEGIN SELECT RAISE(ABORT, 'response rows are append-only'); END;
 CREATE TRIGGER response_no_delete BEFORE DELETE ON response
@@ -246,74 +231,7 @@ BEGIN SELECT RAISE(ABORT, 'a revoked device stays revoked'); END;
 
 # A rejected number has arrived too. It stands in the audit's event alone, so nothing can disagree with it; the index
 # finds it without reading the others.
-_REJECTED = """
+REJECTED = """
 CREATE INDEX event_rejected ON event (json_extract(detail, '$.device'), json_extract(detail, '$.seq'))
 WHERE kind = 'rejected';
 """
-
-MIGRATIONS: tuple[tuple[str, str], ...] = (
-    ("0001 ground", _GROUND),
-    ("0002 ledger", _LEDGER),
-    ("0003 guards", _GUARDS),
-    ("0004 rejected numbers", _REJECTED),
-)
-
-
-SCHEMA = "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type, name"
-"""Everything that was declared; the indexes SQLite makes by itself have no SQL."""
-
-
-_OPTIONAL = ("pandas", "numpy")
-
-
-def database_on(connection: sqlite3.Connection) -> "Database":
-    """sqlite_utils' Database, without the half second it spends importing pandas and numpy.
-
-    sqlite_utils imports them only to know some more column types, and does without where they are missing. While it
-    is imported for the first time they are therefore made to look missing, unless they are loaded already.
-    Measured in processor time: 0.53 s with them, 0.10 s without.
-    """
-    hidden = () if "sqlite_utils" in sys.modules else tuple(name for name in _OPTIONAL if name not in sys.modules)
-    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
-    try:
-        from sqlite_utils import Database
-    finally:
-        for name in hidden:
-            sys.modules.pop(name, None)
-    return Database(connection, execute_plugins=False)
-
-
-def expected_schema() -> dict[tuple[str, str], str]:
-    """What a store freshly made by these steps declares, by type and name."""
-    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
-        apply(database_on(connection))
-        return {(kind, name): sql for kind, name, sql in connection.execute(SCHEMA)}
-
-
-def apply(database: "Database") -> None:
-    """Bring the schema up to date; each step is one transaction together with the note that it was applied."""
-    _set().apply(database)
-
-
-def applied(database: "Database") -> tuple[str, ...]:
-    return tuple(step.name for step in _set().applied(database))
-
-
-def pending(database: "Database") -> tuple[str, ...]:
-    return tuple(step.name for step in _set().pending(database))
-
-
-def _set() -> "Migrations":
-    from sqlite_utils import Migrations
-
-    migrations = Migrations("sipas")
-    for name, sql in MIGRATIONS:
-        migrations(name=name)(_step(sql))
-    return migrations
-
-
-def _step(sql: str) -> "Callable[[Database], None]":
-    def run(database: "Database") -> None:
-        database.executescript(sql)
-
-    return run
