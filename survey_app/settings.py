@@ -66,6 +66,10 @@ class Settings:
         return self.instance / "backups"
 
     @property
+    def archives(self) -> Path:
+        return self.instance / "archives"
+
+    @property
     def simulations(self) -> Path:
         return self.instance / "simulations"
 
@@ -127,8 +131,22 @@ def _read_key(path: Path, problems: list[Problem]) -> bytes:
     return key
 
 
-def create_instance(instance: Path, *, demo: bool = False) -> Settings:
-    """Make the folders, `config.toml` and a new key. An existing instance is refused, never overwritten."""
+def read_key(path: Path) -> bytes:
+    """The key of another instance, to make one that knows its free texts; `SettingsError` when it is none."""
+    try:
+        with path.open("rb") as stream:
+            key = bytes.fromhex(stream.read(200).decode("ascii").strip())
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it does not hold 64 hexadecimal digits"
+        problem = Problem(f"the key cannot be read: {reason}", str(path), "name the secret.key of an instance")
+        raise SettingsError(problem) from None
+    if len(key) != 32:
+        raise SettingsError(Problem("the key is not 32 bytes", str(path), "name the secret.key of an instance"))
+    return key
+
+
+def create_instance(instance: Path, *, demo: bool = False, key: bytes | None = None) -> Settings:
+    """Make the folders, `config.toml` and a key, new unless given. An existing instance is refused, never overwritten."""
     if (instance / "config.toml").exists() or (instance / "sipas.sqlite3").exists():
         raise SettingsError(
             Problem("there is an instance here already", str(instance), "use it, or name another place")
@@ -137,7 +155,7 @@ def create_instance(instance: Path, *, demo: bool = False) -> Settings:
         (instance / name).mkdir(parents=True, exist_ok=True)
     descriptor = os.open(instance / "secret.key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-        stream.write(secrets.token_hex(32) + "\n")
+        stream.write((key or secrets.token_bytes(32)).hex() + "\n")
     flag = str(demo).lower()
     (instance / "config.toml").write_text(
         "# Settings of this instance. Every setting is described in docs/host.md.\n"

@@ -1,15 +1,21 @@
 """`sipas init`, `sipas verify`, `sipas migrate`."""
 
 import sys
+from pathlib import Path
 
 import click
 
 from survey_app.cli.context import complain, instance_path, opened_store, progress
-from survey_app.settings import Settings, create_instance
+from survey_app.settings import Settings, create_instance, read_key
 
 
 @click.command()
-def init() -> None:
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path),
+    help="The secret.key of another instance, to import what it archived with its comments; default: a new key.",
+)
+def init(key: Path | None) -> None:
     """Make a new, empty instance.
 
     It gets folders, settings, a secret key and a store.
@@ -18,24 +24,37 @@ def init() -> None:
     """
     from survey_app.store import Store
 
-    settings = create_instance(instance_path())
+    settings = create_instance(instance_path(), key=read_key(key) if key else None)
     Store.create(settings).close()
     click.echo(f"made {settings.instance}")
     click.echo("next: sipas centre import, sipas field import, sipas wave create")
 
 
 @click.command()
-def verify() -> None:
+@click.option(
+    "--head",
+    "heads",
+    multiple=True,
+    metavar="WAVE:COUNT:HEAD",
+    help="A head kept elsewhere, on paper or by a tablet; may be given again.",
+)
+@click.option("--heads", "path", type=click.Path(path_type=Path), help="A file of such heads, or a copy of heads.log.")
+def verify(heads: tuple[str, ...], path: Path | None) -> None:
     """Recompute every hash and chain, and name whatever was changed, removed, inserted or cut off.
+
+    Somebody who can write the store, heads.log, extracts and backups alike is found only by a head that was kept
+    where they cannot reach it: `sipas wave show` prints it.
 
     Ends with 0 and one line when the store is clean, with 2 when it is not.
 
     Example: sipas verify
     """
+    from survey_app.verification import held_heads
     from survey_app.verification import verify as recompute
 
+    held = held_heads(heads, path)
     with progress("checking") as step:
-        problems = recompute(Settings.load(instance_path()), step)
+        problems = recompute(Settings.load(instance_path()), step, held)
     if problems:
         complain(problems)
         sys.exit(2)

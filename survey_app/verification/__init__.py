@@ -1,8 +1,9 @@
 """Proof that nothing was changed, removed or inserted: everything is recomputed and held against its witnesses.
 
-`verify` names what it finds, in plain words.
+`verify` names what it finds, in plain words; `held_heads` reads the heads that people kept elsewhere.
 """
 
+from survey_app.verification.elsewhere import HeadsError, held_heads
 from survey_app.verification.recomputing import verify
 
-__all__ = ["verify"]
+__all__ = ["HeadsError", "held_heads", "verify"]

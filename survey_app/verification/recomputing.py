@@ -7,10 +7,11 @@ by the store's copy of the form, whose hash the audit knows.
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from survey_app.ledger import content_hash, text_hmac
+from survey_app.ledger import Plain, content_hash
 from survey_app.model import Wave
 from survey_app.problems import Problem, SipasError
 from survey_app.questionnaire import Questionnaire, check
@@ -19,9 +20,11 @@ from survey_app.settings import Settings
 from survey_app.store import EVENTS, Store, answer_rows
 from survey_app.store.auditing import LedgerRow, answers_text
 from survey_app.store.recording import RESPONSE_COLUMNS
-from survey_app.verification.audit import check_conflicts, check_register, check_waves
+from survey_app.verification.audit import check_lists, check_register, check_waves
 from survey_app.verification.chain import RESTORE, Link, follow, hold_against, unannounced
-from survey_app.verification.witnesses import HeadsLog, Witnesses, read_heads_log, read_manifests
+from survey_app.verification.rights import check_devices, check_officials
+from survey_app.verification.texts import Purges, check_conflicts, sealed_texts, wrong_texts
+from survey_app.verification.witnesses import HeadsLog, Witnesses, read_backups, read_heads_log, read_manifests
 
 _UNREADABLE = (SipasError, LookupError, TypeError, ValueError, AttributeError)
 _COLUMNS = tuple(name for name in KEYS if name in RESPONSE_COLUMNS)
@@ -34,25 +37,46 @@ def _silent(done: int, total: int) -> None:
 
 @dataclass(frozen=True)
 class _Kept:
-    """What is known outside the store: confirmed before the snapshot, in heads.log after it began, in extracts."""
+    """What is known outside the store: confirmed before the snapshot, in heads.log after it began, and elsewhere.
+
+    `elsewhere`: in extracts, in backups, and in what the caller brought along.
+    """
 
     confirmed: Witnesses
     now: HeadsLog
-    extracted: Witnesses
+    elsewhere: tuple[Witnesses, ...]
 
     def problems(self, hashes: Mapping[int, str], chain: str, name: str, things: str) -> list[Problem]:
         return [
             *hold_against(hashes, self.confirmed.get(chain, []), name, things),
             *unannounced(hashes, self.now.confirmed.get(chain, []), self.now.announced.get(chain, []), name, things),
-            *hold_against(hashes, self.extracted.get(chain, []), name, things),
+            *(
+                problem
+                for kept in self.elsewhere
+                for problem in hold_against(hashes, kept.get(chain, []), name, things)
+            ),
         ]
 
+    def unknown(self, chains: AbstractSet[str]) -> Iterator[Problem]:
+        """Waves that witnesses saw and the store does not have; said once for each, by the first that knows it."""
+        named: set[str] = set()
+        for witnesses in (self.confirmed, *self.elsewhere):
+            for chain in sorted(witnesses.keys() - chains - named):
+                named.add(chain)
+                yield Problem(f"wave {chain!r} was removed: {witnesses[chain][-1].source} knows it", "wave", RESTORE)
 
-def verify(settings: Settings, step: Step = _silent) -> tuple[Problem, ...]:
-    """Everything that is not as it was stored; empty when the store is clean. Reads only."""
+
+def verify(settings: Settings, step: Step = _silent, held: Witnesses | None = None) -> tuple[Problem, ...]:
+    """Everything that is not as it was stored; empty when the store is clean. Reads only.
+
+    `held`: heads that people kept elsewhere. Against somebody who rewrote the store, heads.log, extracts and backups
+    alike nothing else helps.
+    """
     # Read before the snapshot begins: whatever these confirm, the snapshot must know too.
     before, problems = read_heads_log(settings.heads_log)
     extracted, more = read_manifests(settings.extracts)
+    problems += more
+    backed_up, more = read_backups(settings.backups)
     problems += more
     with Store.open(settings, write=False) as store, store.snapshot():
         problems += [
@@ -64,9 +88,9 @@ def verify(settings: Settings, step: Step = _silent) -> tuple[Problem, ...]:
         ]
         # Read after the snapshot's first reading: whatever it knows was announced here before it was committed.
         now, _ = read_heads_log(settings.heads_log)
-        kept = _Kept(before.confirmed, now, extracted)
+        kept = _Kept(before.confirmed, now, (extracted, backed_up, held or {}))
         problems += _check_events(store, kept)
-        for look in (check_waves, check_conflicts, check_register):
+        for look in (check_waves, check_lists, check_conflicts, check_register, check_devices, check_officials):
             problems += _readable(look, store)
         problems += _readable(lambda store: _check_responses(store, settings, kept, step), store)
     return tuple(problems)
@@ -92,23 +116,31 @@ def _check_events(store: Store, kept: _Kept) -> list[Problem]:
 
 def _check_responses(store: Store, settings: Settings, kept: _Kept, step: Step) -> list[Problem]:
     waves = store.waves()
-    fields = frozenset(field.code for field in store.fields("known"))
+    known = _Known(
+        fields=frozenset(field.code for field in store.fields("known")),
+        centres={str(row["id"]): row["centre"] for row in store.device_rows()},
+        purges=Purges.of(store),
+    )
     total = sum(store.response_count(wave.id) for wave in waves)
     done = 0
     problems: list[Problem] = []
     for wave in waves:
-        checker = _Checker(store, settings, wave, fields, problems)
+        checker = _Checker(store, settings, wave, known, problems)
         hashes, broken = follow(checker.links(step, done, total), f"wave {wave.id}", "responses")
         problems += broken
         problems += kept.problems(hashes, wave.id, f"wave {wave.id}", "responses")
         done += len(hashes)
-    known = {wave.id for wave in waves} | {EVENTS}
-    problems += [
-        Problem(f"wave {chain!r} was removed: {source} knows it", "wave", RESTORE)
-        for witnesses, source in ((kept.confirmed, "heads.log"), (kept.extracted, "an extract"))
-        for chain in sorted(witnesses.keys() - known)
-    ]
+    problems += kept.unknown({wave.id for wave in waves} | {EVENTS})
     return problems
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What responses are held against: the service fields, the centre of each device, what was purged."""
+
+    fields: frozenset[str]
+    centres: Mapping[str, Plain]
+    purges: Purges
 
 
 @dataclass
@@ -118,7 +150,7 @@ class _Checker:
     store: Store
     settings: Settings
     wave: Wave
-    fields: frozenset[str]
+    known: _Known
     problems: list[Problem]
 
     def __post_init__(self) -> None:
@@ -150,17 +182,20 @@ class _Checker:
         ]
         if altered:
             return f"the columns {', '.join(altered)} are not what its content says"
+        if row.values["centre"] != self.known.centres.get(str(row.values["device"])):
+            return "its centre is not that of its device"
         number = int(row.values["number"] or 0)
-        comments = self.store.raw_comments(number) if row.commented else {}
-        sealed = {item: value["hmac"] for item, value in data["answers"].items() if isinstance(value, dict)}
-        for item, text in comments.items():
-            if sealed.get(item) != text_hmac(text, self.settings.key):
-                return f"the text of {item} is not the one that was given"
+        sealed = sealed_texts(data)
+        if row.commented or sealed:
+            comments = self.store.raw_comments(number) if row.commented else {}
+            purged = self.known.purges.cover(self.wave.id, str(row.values["received"]))
+            if what := wrong_texts(sealed, comments, self.settings.key, purged):
+                return what
         return self._wrong_answers(row, number, data, sealed)
 
     def _wrong_answers(self, row: LedgerRow, number: int, data: dict[str, Any], sealed: Mapping[str, str]) -> str:
         data["answers"] |= dict.fromkeys(sealed, "…")  # a text given, whichever: its code is the same
-        checked = check(self.form, parse_response(data), self.fields)
+        checked = check(self.form, parse_response(data), self.known.fields)
         if checked.problems:
             return f"it does not pass its form: {checked.problems[0].item} {checked.problems[0].code}"
         if row.answers == answers_text(checked.codes):

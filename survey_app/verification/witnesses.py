@@ -1,6 +1,6 @@
-"""Heads of chains written down outside the store: heads.log, and the manifests of extracts.
+"""Heads of chains written down outside the store: heads.log, and the manifests of extracts and backups.
 
-`HeadsLog`, `read_heads_log`, `read_manifests`: by chain, with what is wrong in these files themselves.
+`HeadsLog`, `read_heads_log`, `read_manifests`, `read_backups`: by chain, with what is wrong in these files themselves.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from survey_app.problems import Problem
 from survey_app.verification.chain import Witness
 
 Witnesses = dict[str, list[Witness]]
-_LINE = re.compile(r"(\S+)\t(\S+)\t([0-9]+)\t([0-9a-f]{64})(\tpending)?")
+LINE = re.compile(r"(\S+)\t(\S+)\t([0-9]+)\t([0-9a-f]{64})(\tpending)?")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def read_heads_log(path: Path) -> tuple[HeadsLog, list[Problem]]:
     problems: list[Problem] = []
     text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
     for number, line in enumerate(text.splitlines(), start=1):
-        parts = _LINE.fullmatch(line)
+        parts = LINE.fullmatch(line)
         if parts is None:
             problems.append(
                 Problem("a line of heads.log cannot be read", f"{path}, line {number}", "compare it with the backup's")
@@ -77,4 +77,21 @@ def read_manifests(extracts: Path) -> tuple[Witnesses, list[Problem]]:
         ledger = manifest["ledger"]
         source = f"extract {path.parent.name}"
         found.setdefault(manifest["wave"], []).append(Witness(ledger["count"], ledger["head"], source))
+    return found, problems
+
+
+def read_backups(backups: Path) -> tuple[Witnesses, list[Problem]]:
+    """The heads that backups were made at; the copies themselves are checked when they are made and restored."""
+    found: Witnesses = {}
+    problems: list[Problem] = []
+    for path in sorted(backups.glob("[!.]*/manifest.json")):
+        source = f"backup {path.parent.name}"
+        try:
+            heads = json.loads(path.read_bytes())["heads"]
+            for chain, head in heads.items():
+                found.setdefault(str(chain), []).append(Witness(int(head["count"]), str(head["head"]), source))
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            problems.append(
+                Problem("the manifest of a backup cannot be read", str(path), "make a new one: sipas backup")
+            )
     return found, problems
