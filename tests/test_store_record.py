@@ -83,8 +83,8 @@ def test_other_content_under_a_known_uuid_is_a_conflict_and_both_are_kept(ground
     record(ground.store, ground.device, one)
     assert fates(record(ground.store, ground.device, other, other)) == ["conflict", "conflict"]
     assert ground.store.stored_answers(one.uuid)["II.A1"] == 4
-    ((uuid, content, _),) = ground.store.conflict_rows()
-    assert (uuid, json.loads(content)["answers"]["II.A1"]) == (one.uuid, 1)
+    (kept,) = ground.store.conflict_rows()
+    assert (kept.uuid, json.loads(kept.content)["answers"]["II.A1"]) == (one.uuid, 1)
     (alert,) = ground.store.events(["conflict"])
     assert (alert.detail["uuid"], alert.detail["device"]) == (one.uuid, ground.device.id)
     assert fates(record(ground.store, ground.device, one)) == ["already_stored"]
