@@ -1,13 +1,15 @@
 """An extract's codebook: every column and code in words, in both languages. Plain data for `codebook.json`.
 
-`codebook`, `envelope_labels`.
+`codebook`, `text_hash`, `ENVELOPE_LABELS`.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from survey_app.model import VIETNAM, Centre, ServiceField, Wave
+from survey_app.ledger import compact
+from survey_app.model import VIETNAM, Centre, Reference, ServiceField, Wave
 from survey_app.questionnaire import MISSING_LABELS, Item, Questionnaire
 
 ENVELOPE_LABELS: Mapping[str, Mapping[str, str]] = {
@@ -31,6 +33,11 @@ ENVELOPE_LABELS: Mapping[str, Mapping[str, str]] = {
     "after_close": {"vi": "Trả lời sau khi đóng đợt", "en": "Given after the closing of the wave"},
     "clock": {"vi": "Đồng hồ thiết bị sai quá 5 phút", "en": "The device's clock was off by more than 5 minutes"},
     "psu": {"vi": "Đơn vị mẫu cấp một (chỉ đợt chọn mẫu)", "en": "Primary sampling unit (sample waves only)"},
+    "stratum": {"vi": "Tầng của đơn vị mẫu cấp một", "en": "Stratum of the primary sampling unit"},
+    "base_weight": {
+        "vi": "Quyền số cơ bản: 1 / xác suất một người dân của đơn vị được chọn",
+        "en": "Base weight: 1 / probability with which a resident of the unit was drawn",
+    },
     "device": {"vi": "Mã thiết bị", "en": "Id of the device"},
 }
 
@@ -42,6 +49,7 @@ def codebook(
     fields: Sequence[ServiceField],
     columns: Mapping[str, Sequence[str]],
     types: Mapping[str, str],
+    references: Sequence[Reference] = (),
 ) -> dict[str, Any]:
     """`columns`: item -> its columns; `types`: every column of responses.parquet, in order -> its type."""
     return {
@@ -70,6 +78,7 @@ def codebook(
         "index": _index(form),
         "missing": {str(code): dict(text) for code, text in MISSING_LABELS.items()},
         "columns": _columns(form, columns, types),
+        "references": [vars(reference) for reference in references],
     }
 
 
@@ -87,7 +96,20 @@ def _item(item: Item, columns: Sequence[str]) -> dict[str, Any]:
         "source": item.source,
         "options": [{"code": option.code, "text": dict(option.text)} for option in item.options],
         "columns": list(columns),
+        "text_sha256": text_hash(item),
     }
+
+
+def text_hash(item: Item) -> str:
+    """One hash for what citizens are asked, in Vietnamese, whatever the item's code: items compare if it is equal."""
+    asked: dict[str, Any] = {
+        "kind": item.kind,
+        "text": item.text["vi"],
+        "options": [[option.code, option.text["vi"]] for option in item.options],
+    }
+    if item.kind == "number":
+        asked["range"] = [item.minimum, item.maximum]
+    return hashlib.sha256(compact(asked)).hexdigest()
 
 
 def _index(form: Questionnaire) -> dict[str, Any]:

@@ -9,13 +9,14 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from survey_app.codebook import codebook
+from survey_app.extract_frame import design_columns, frame_table
 from survey_app.locks import folder_lock
-from survey_app.model import RegisterRow, ServiceField
+from survey_app.model import PrimaryUnit, RegisterRow, ServiceField
 from survey_app.problems import Problem, SipasError
 from survey_app.questionnaire import Item, Questionnaire
 from survey_app.settings import Settings
@@ -52,18 +53,24 @@ def write_extract(
         head = store.head(wave_id)
         columns = store.columns(wave_id, *_items(form))
         step(1, STEPS)
-        register = [row for row in store.register(wave.months) if row.centre in set(wave.centres)]
+        months = wave.months if wave.kind == "counter" else ()  # households have no dossiers
+        register = [row for row in store.register(months) if row.centre in set(wave.centres)]
         fields = _fields(store, columns, register)
+        frame = store.frame(wave_id)
+        references = store.references() if wave.kind == "sample" else ()
         centres = [centre for centre in store.centres() if centre.code in set(wave.centres)]
-    responses = _responses(form, columns, devices=devices)
+    responses = _responses(form, columns, frame, devices=devices)
     step(2, STEPS)
     types = {name: _type_word(kind) for name, kind in zip(responses.column_names, responses.schema.types, strict=True)}
-    book = codebook(wave, form, centres, fields, {item.code: _names(item) for item in form.items}, types)
+    names = {item.code: _names(item) for item in form.items}
+    book = codebook(wave, form, centres, fields, names, types, references)
     files = {
         "responses.parquet": _parquet(responses),
         "register.parquet": _parquet(_register(register)),
         "codebook.json": _json(book),
     }
+    if wave.kind == "sample":
+        files["frame.parquet"] = _parquet(frame_table(frame, columns))
     step(3, STEPS)
     facts = {
         "wave": wave.id,
@@ -113,7 +120,7 @@ def _names(item: Item) -> list[str]:
 # ---- tables
 
 
-def _responses(form: Questionnaire, columns: Columns, *, devices: bool) -> "pa.Table":
+def _responses(form: Questionnaire, columns: Columns, frame: Sequence[PrimaryUnit], *, devices: bool) -> "pa.Table":
     import numpy as np
     import pyarrow as pa
 
@@ -125,6 +132,8 @@ def _responses(form: Questionnaire, columns: Columns, *, devices: bool) -> "pa.T
             data[name] = pa.array(np.array(values, dtype=bool), pa.bool_())
         elif name != "device" or devices:
             data[name] = pa.array(values, pa.string())
+        if name == "psu" and frame:
+            data |= design_columns(values, frame)
     for item in form.items:
         if item.code in columns.single:
             data[item.code] = pa.array(columns.single[item.code], _integer(item))
@@ -166,7 +175,7 @@ def _register(rows: Iterable[RegisterRow]) -> "pa.Table":
 
 
 def _type_word(kind: "pa.DataType") -> str:
-    return {"string": "text", "date32[day]": "date", "bool": "boolean"}.get(str(kind), str(kind))
+    return {"string": "text", "date32[day]": "date", "bool": "boolean", "double": "float64"}.get(str(kind), str(kind))
 
 
 def _parquet(table: "pa.Table") -> bytes:

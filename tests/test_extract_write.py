@@ -21,7 +21,17 @@ from survey_app.model import Device, RegisterRow, Wave
 from survey_app.response import Response
 from survey_app.settings import Settings
 from survey_app.store import Store, StoreError
-from tests.ground import CENTRES, FORM, NOON, enrolled, make_store, record, response, tamper, widened
+from tests.ground import (
+    CENTRES,
+    FORM,
+    NOON,
+    enrolled,
+    make_store,
+    record,
+    response,
+    tamper,
+    widened,
+)
 
 ENVELOPE = [
     "centre", "field", "local_day", "disposition", "mode", "recruitment", "language", "late", "after_close", "clock",

@@ -9,7 +9,7 @@ import pytest
 from survey_app.extract import write_extract
 from survey_app.questionnaire import MISSING_LABELS
 from survey_app.store import Store
-from tests.ground import enrolled, make_store, record, response
+from tests.ground import enrolled, interview, make_store, record, response, sample_wave
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "data-dictionary.md").read_text(encoding="utf-8")
@@ -38,12 +38,19 @@ def test_no_section_names_a_table_that_is_not_there(store: Store) -> None:
     assert {name for name in SECTIONS if "." not in name} <= tables
 
 
-def test_every_column_of_an_extract_stands_there(store: Store) -> None:
+def test_every_column_of_an_extract_stands_there(store: Store, tmp_path: Path) -> None:
     record(store, enrolled(store), response())
     path = write_extract(store, store.settings, "q4", devices=True)
     for name in ("responses", "register"):
         table = pq.read_table(path / f"{name}.parquet")
         assert [column for column in table.column_names if f"`{column}`" not in PAGE] == []
+    with make_store(tmp_path)[1] as other:
+        record(other, sample_wave(other), interview())
+        sampled = write_extract(other, other.settings, "household")
+    for name in ("responses", "frame"):
+        assert [
+            column for column in pq.read_table(sampled / f"{name}.parquet").column_names if f"`{column}`" not in PAGE
+        ] == []
     for key in ("format", "counts", "options", "ledger", "files"):
         assert f"`{key}`" in PAGE
 
