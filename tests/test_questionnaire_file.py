@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from survey_app.problems import Problem
 from survey_app.questionnaire import QuestionnaireError, load, parse, shipped
 
 DOCS = Path(__file__).parent.parent / "docs" / "questionnaire-format.md"
@@ -126,7 +127,12 @@ def problems(content: str) -> list[tuple[str, str]]:
     with pytest.raises(QuestionnaireError) as caught:
         parse(content.encode("utf-8", "surrogatepass"), "form.1.toml")
     assert all(problem.remedy for problem in caught.value.problems)
-    return [(problem.what, problem.where.removeprefix("form.1.toml: ")) for problem in caught.value.problems]
+    return [(problem.what, place_of(problem)) for problem in caught.value.problems]
+
+
+def place_of(problem: Problem) -> str:
+    """The path inside the file, without the file and the line."""
+    return re.sub(r" \(line \d+\)$", "", problem.where.removeprefix("form.1.toml: "))
 
 
 def test_the_form_of_these_tests_is_good() -> None:
@@ -156,6 +162,7 @@ CASES = [
     ("codes = [2]", 'codes = ["2"]', "codes holds '2', not a whole number", "items[4] S.A2.ask_if[1].codes"),
     ("codes = [2]", "code = [2]", "codes is missing", "items[4] S.A2.ask_if[1].codes"),
     ('source = "[V] scale"', 'source = "a book"', "the source has no known label", "scales[1] five.source"),
+    ('["S.A1", "S.A2"]\n', '["S.A1", "S.A1"]\n', "the item 'S.A1' is in two factors", "index.factors[1] A.items"),
     ('source = "[V of a transcription] form"\n', "", "source is missing", "items[3] S.A1.source"),
     ('[{item = "VISIT", codes = [2]}]', '["VISIT"]', "ask_if holds 'VISIT', not a table", "items[4] S.A2.ask_if[1]"),
     # texts
@@ -208,6 +215,9 @@ CASES = [
     ('item = "VISIT"', 'item = "MUCH"', "routing depends on the later item 'MUCH'", "items[4] S.A2.ask_if[1].item"),
     ('item = "VISIT"', 'item = "S.A2"', "routing goes in a ring: S.A2 → S.A2", "items[4] S.A2.ask_if[1].item"),
     ("codes = [2]", "codes = [2, 9]", "routing names the unknown code 9", "items[4] S.A2.ask_if[1].codes"),
+    ('ask_if = [{item = "VISIT"', 'ask_if_any = [{item = "VISIT"', "ask_if_any has one condition only", "items[4] S.A2.ask_if_any"),
+    ('ask_if = [{', 'ask_if_any = [{item = "NEWS", codes = [1]}, {', "routing depends on the later item 'NEWS'", "items[4] S.A2.ask_if_any[1].item"),
+    ('ask_if = [{', 'ask_if_any = [{item = "NEW", codes = [1]}, {', "routing names the unknown item 'NEW'", "items[4] S.A2.ask_if_any[1].item"),
     ("codes = [2]", "codes = []", "a condition without codes can never hold", "items[4] S.A2.ask_if[1].codes"),
     ('item = "VISIT"', 'item = "FIELD"', "routing depends on 'FIELD', which has no codes of its own", "items[4] S.A2.ask_if[1].codes"),
     # sections
@@ -229,10 +239,10 @@ CASES = [
     ('item_method = "top2"', 'item_method = "top3"', "unknown item_method 'top3'", "index.item_method"),
     ('roll_up = "pooled"', 'roll_up = "mixed"', "unknown roll_up 'mixed'", "index.roll_up"),
     ('items = ["S.A1", "S.A2"]', "items = []", "a factor without items", "index.factors[1] A.items"),
-    ('"S.A1", "S.A2"]', '"S.A1", "S.A3"]', "the index names the unknown item 'S.A3'", "index"),
-    ('"S.A1", "S.A2"]', '"S.A1", "YEARS"]', "the index names 'YEARS', a number item", "index"),
-    ('"S.A1", "S.A2"]', '"S.A1", "MUCH"]', "'MUCH' is in the index without a scale of five", "index"),
-    ('"S.A1", "S.A2"]\n', '"S.A1", "S.A2"]\n' + SECOND_FACTOR, "the item 'S.A1' is in two factors", "index.factors"),
+    ('"S.A1", "S.A2"]', '"S.A1", "S.A3"]', "the index names the unknown item 'S.A3'", "index.factors[1] A.items"),
+    ('"S.A1", "S.A2"]', '"S.A1", "YEARS"]', "the index names 'YEARS', a number item", "index.factors[1] A.items"),
+    ('"S.A1", "S.A2"]', '"S.A1", "MUCH"]', "'MUCH' is in the index without a scale of five", "index.factors[1] A.items"),
+    ('"S.A1", "S.A2"]\n', '"S.A1", "S.A2"]\n' + SECOND_FACTOR, "the item 'S.A1' is in two factors", "index.factors[2] B.items"),
     ('"S.A1", "S.A2"]\n', '"S.A2"]\n' + SECOND_FACTOR.replace('"B"', '"A"'), "two factors have the code 'A'", "index.factors"),
     ('area = "S"', 'area = "T"', "unknown area 'T'", "index.factors[1] A.area"),
     ('"Services"}}]', '"Services"}}, {code = "T", text = {vi = "t", en = "t"}}]', "the area 'T' has no factor", "index.areas"),

@@ -3,16 +3,19 @@
 `load` (a path), `parse` (bytes, such as the store's copy), `shipped` (the forms that come with the program).
 """
 
+import codecs
 import hashlib
 import importlib.resources
 import re
+import stat
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from survey_app.problems import Problem
+from survey_app.questionnaire.lines import Lines
 from survey_app.questionnaire.model import (
     ITEM_METHODS,
     ROLL_UPS,
@@ -32,6 +35,7 @@ from survey_app.questionnaire.rules import Placed, check_rules
 from survey_app.questionnaire.table import Problems, Table, texts
 
 PUBLISHED = "published.sha256"
+MAX_BYTES = 512 * 1024
 KINDS = ("likert", "choice", "choices", "number", "text")
 ROLES = ("field", "visit", "overall", "timing", "times_back", "comment")
 VISITS = ("filed", "received", "asked")
@@ -48,13 +52,8 @@ _PART_FORM = "a letter, then letters, digits, hyphen or underscore"
 
 def load(path: Path) -> Questionnaire:
     """Read a questionnaire file; a published one must be what it was when it was published."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise QuestionnaireError(
-            Problem(f"the file cannot be read: {error.strerror}", str(path), "name an existing questionnaire file")
-        ) from None
-    problems = Problems(path.name)
+    content = _content(path, "name an existing questionnaire file")
+    problems = Problems(path.name, new=True)
     questionnaire = _read(content, problems)
     if questionnaire and path.name != f"{questionnaire.id}.{questionnaire.version}.toml":
         wanted = f"{questionnaire.id}.{questionnaire.version}.toml"
@@ -79,6 +78,22 @@ def shipped() -> Mapping[tuple[str, str], Path]:
     return found
 
 
+def _content(path: Path, remedy: str) -> bytes:
+    """What stands in a file, never more than a form can need."""
+    try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            what = "this is a directory, not a file" if stat.S_ISDIR(mode) else "this is no ordinary file"
+            raise QuestionnaireError(Problem(what, str(path), remedy))
+        with path.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise QuestionnaireError(Problem(f"the file cannot be read: {error.strerror}", str(path), remedy)) from None
+    if len(content) > MAX_BYTES:
+        raise QuestionnaireError(Problem(f"the file is larger than {MAX_BYTES // 1024} kB", str(path), remedy))
+    return content
+
+
 def _result(questionnaire: Questionnaire | None, problems: Problems) -> Questionnaire:
     if problems.found or questionnaire is None:
         raise QuestionnaireError(problems.found)
@@ -87,11 +102,15 @@ def _result(questionnaire: Questionnaire | None, problems: Problems) -> Question
 
 def _check_published(path: Path, content: bytes, problems: Problems) -> None:
     """Compare with `published.sha256` beside the file, if there is one and it names the file."""
-    try:
-        lines = path.with_name(PUBLISHED).read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
+    record = path.with_name(PUBLISHED)
+    if not record.exists():
         return
-    for number, line in enumerate(lines, start=1):
+    try:
+        text = _content(record, "restore the record of published versions").decode("utf-8", errors="replace")
+    except QuestionnaireError as error:
+        problems.found.extend(error.problems)
+        return
+    for number, line in enumerate(text.splitlines(), start=1):
         entry = _PUBLISHED_LINE.fullmatch(line)
         if entry is None:
             problems.add(
@@ -107,10 +126,8 @@ def _check_published(path: Path, content: bytes, problems: Problems) -> None:
 
 def _read(content: bytes, problems: Problems) -> Questionnaire | None:
     """Everything that can be read; None only when it is no TOML at all."""
-    try:
-        raw = tomllib.loads(content.decode("utf-8"))
-    except (ValueError, RecursionError) as error:  # bad UTF-8 and bad TOML are both ValueErrors
-        problems.add(f"not a TOML file: {error}", "", "mend the file at the line named")
+    raw = _read_toml(content, problems)
+    if raw is None:
         return None
     top = Table(raw, "", problems)
     languages = _read_languages(top)
@@ -140,6 +157,25 @@ def _read(content: bytes, problems: Problems) -> Questionnaire | None:
     top.close()
     check_rules(questionnaire, scales, sections, items, problems)
     return questionnaire
+
+
+def _read_toml(content: bytes, problems: Problems) -> dict[str, Any] | None:
+    if content.startswith(codecs.BOM_UTF8):
+        problems.add("the file begins with a byte order mark", "", "save it as UTF-8 without a byte order mark")
+        return None
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        problems.add(f"the file is not UTF-8 (line {line})", "", "save it as UTF-8")
+        return None
+    try:
+        raw = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # a huge number is a ValueError too
+        problems.add(f"not a TOML file: {error}", "", "mend the file at the line named")
+        return None
+    problems.lines = Lines(text)
+    return raw
 
 
 def _completed(items: Sequence[Item], scales: Sequence[Scale], index: Index | None) -> tuple[Item, ...]:

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from survey_app.questionnaire.model import Condition, Index, Item, Option, Questionnaire, Scale, Section
 from survey_app.questionnaire.table import Problems
-from survey_app.response import MAX_TEXT
+from survey_app.response import MAX_ITEMS, MAX_TEXT
 
 T = TypeVar("T")
 MAX_CODE = 99
@@ -51,6 +51,8 @@ def check_rules(
     problems: Problems,
 ) -> None:
     """Note every broken rule. `items` are as written in the file, `form.items` completed from their scales."""
+    if len(items) > MAX_ITEMS:
+        problems.add(f"the form has {len(items)} items", "items", f"keep to {MAX_ITEMS}, the most a response carries")
     _once("item", "code", ((placed.value.code, placed.place) for placed in items), problems)
     _once("section", "code", ((placed.value.code, placed.place) for placed in sections), problems)
     _once("scale", "id", ((placed.value.id, placed.place) for placed in scales), problems)
@@ -174,7 +176,7 @@ def _check_routing(form: Questionnaire, items: Sequence[Placed[Item]], problems:
                 continue
             if condition.item not in order:
                 problems.add(f"routing names the unknown item {condition.item!r}", f"{where}.item", "name an item")
-            elif ring := _ring(placed.value.code, routes):
+            elif ring := _ring(placed.value.code, condition.item, routes):
                 problems.add(
                     "routing goes in a ring: " + " → ".join(ring),
                     f"{where}.item",
@@ -195,14 +197,14 @@ def _conditions(placed: Placed[Item]) -> Iterator[tuple[str, Condition]]:
             yield f"{placed.place}.{key}[{position}]", condition
 
 
-def _ring(start: str, routes: Mapping[str, Sequence[str]]) -> list[str]:
-    """A path of routing from `start` back to itself, or nothing."""
-    paths, seen = [[start]], set()
+def _ring(start: str, first: str, routes: Mapping[str, Sequence[str]]) -> list[str]:
+    """A path of routing from `start` by `first` back to itself, or nothing."""
+    paths, seen = [[start, first]], {first}
     while paths:
         path = paths.pop()
+        if path[-1] == start:
+            return path
         for following in routes.get(path[-1], ()):
-            if following == start:
-                return [*path, start]
             if following not in seen:
                 seen.add(following)
                 paths.append([*path, following])
@@ -305,18 +307,21 @@ def _check_factors(index: Index, problems: Problems) -> None:
 
 
 def _check_index_items(form: Questionnaire, index: Index, sound: Container[str], problems: Problems) -> None:
-    held = Counter(code for factor in index.factors for code in factor.items)
-    for code, times in held.items():
-        if times > 1:
-            problems.add(f"the item {code!r} is in two factors", "index.factors", "name each item in one factor")
+    held: dict[str, str] = {}
+    for number, factor in enumerate(index.factors, start=1):
+        place = f"index.factors[{number}] {factor.code}.items"
+        for code in factor.items:
+            if code in held:
+                problems.add(f"the item {code!r} is in two factors", place, "name each item once, in one factor")
+            held.setdefault(code, place)
     for code in index.items:
         if code not in held:
             problems.add(f"the index names {code!r}, which is in no factor", "index.items", "put it into a factor")
     for code in dict.fromkeys([*index.items, *held]):
-        item = form.by_code.get(code)
+        item, place = form.by_code.get(code), held.get(code, "index.items")
         if item is None:
-            problems.add(f"the index names the unknown item {code!r}", "index", "name an item of this form")
+            problems.add(f"the index names the unknown item {code!r}", place, "name an item of this form")
         elif code in sound and item.kind != "likert":
-            problems.add(f"the index names {code!r}, a {item.kind} item", "index", "name likert items only")
+            problems.add(f"the index names {code!r}, a {item.kind} item", place, "name likert items only")
         elif code in sound and item.options and len(item.options) != 5:
-            problems.add(f"{code!r} is in the index without a scale of five", "index", "give it a scale of 1 to 5")
+            problems.add(f"{code!r} is in the index without a scale of five", place, "give it a scale of 1 to 5")

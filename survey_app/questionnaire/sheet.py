@@ -1,11 +1,11 @@
-"""A whole form as lines of text for a terminal: `sheet`."""
+"""A whole form as lines of text for a terminal of 80 columns: `sheet`."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
 
 from survey_app.questionnaire.model import Condition, Index, Item, Option, Questionnaire, Text
 
-WIDTH = 110
+WIDTH = 80
 _INDENT = "    "
 
 
@@ -31,7 +31,7 @@ def _head(form: Questionnaire, languages: Sequence[str]) -> Iterator[str]:
 def _items(form: Questionnaire, languages: Sequence[str]) -> Iterator[str]:
     for section in form.sections:
         yield ""
-        yield f"── {section.code} · {_side_by_side(section.title, languages)} " + "─" * 20
+        yield from _ruled(f"{section.code} · {_side_by_side(section.title, languages)}")
         if section.stem:
             yield from _texts("stem", section.stem, languages, _INDENT)
         for code in section.items:
@@ -40,14 +40,13 @@ def _items(form: Questionnaire, languages: Sequence[str]) -> Iterator[str]:
 
 
 def _item(form: Questionnaire, item: Item, languages: Sequence[str]) -> Iterator[str]:
-    yield f"{item.code} · " + " · ".join(_traits(form, item))
+    yield from textwrap.wrap(f"{item.code} · " + " · ".join(_traits(form, item)), WIDTH, subsequent_indent=_INDENT)
     yield from _texts("text", item.text, languages, _INDENT)
     if item.hint:
         yield from _texts("hint", item.hint, languages, _INDENT)
     if item.kind != "likert":
         yield from _options(item.options, languages)
-    for condition in item.ask_if:
-        yield f"{_INDENT}asked if     {_routing(form, condition, languages)}"
+    yield from _routing(form, item, languages)
     yield from _wrapped("source", item.source, _INDENT)
 
 
@@ -69,7 +68,15 @@ def _traits(form: Questionnaire, item: Item) -> Iterator[str]:
         yield "may not apply"
 
 
-def _routing(form: Questionnaire, condition: Condition, languages: Sequence[str]) -> str:
+def _routing(form: Questionnaire, item: Item, languages: Sequence[str]) -> Iterator[str]:
+    """The conditions in words, one a line."""
+    for name, joint, conditions in (("asked if", "and", item.ask_if), ("asked if any", "or", item.ask_if_any)):
+        for number, condition in enumerate(conditions):
+            told = _condition(form, condition, languages)
+            yield from _wrapped("" if number else name, f"{joint} {told}" if number else told, _INDENT)
+
+
+def _condition(form: Questionnaire, condition: Condition, languages: Sequence[str]) -> str:
     labels = {option.code: _side_by_side(option.text, languages) for option in form.item(condition.item).options}
     return f"{condition.item} = " + " or ".join(f"{code} ({labels[code]})" for code in condition.codes)
 
@@ -78,9 +85,9 @@ def _index(index: Index | None, languages: Sequence[str]) -> Iterator[str]:
     if index is None:
         return
     yield ""
-    yield f"── index · item method {index.item_method} · roll-up {index.roll_up} " + "─" * 20
+    yield from _ruled(f"index · {len(index.items)} items · item method {index.item_method} · roll-up {index.roll_up}")
     for area in index.areas:
-        yield f"area {area.code} · {_side_by_side(area.text, languages)}"
+        yield from textwrap.wrap(f"area {area.code} · {_side_by_side(area.text, languages)}", WIDTH)
         for factor in index.factors:
             if factor.area == area.code:
                 items = ", ".join(factor.items)
@@ -100,12 +107,22 @@ def _roles(form: Questionnaire) -> Iterator[str]:
 
 def _options(options: Sequence[Option], languages: Sequence[str]) -> Iterator[str]:
     for option in options:
-        yield f"{_INDENT}{option.code:>4}  {_side_by_side(option.text, languages)}"
+        lead = f"{_INDENT}{option.code:>4}  "
+        yield from textwrap.wrap(
+            _side_by_side(option.text, languages), WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead)
+        )
 
 
 def _texts(name: str, text: Text, languages: Sequence[str], indent: str) -> Iterator[str]:
     for language in languages:
         yield from _wrapped(f"{name} {language}", text[language], indent)
+
+
+def _ruled(title: str) -> Iterator[str]:
+    """A heading with a rule to the right edge."""
+    lines = textwrap.wrap(f"── {title} ", WIDTH, subsequent_indent="   ")
+    yield from lines[:-1]
+    yield f"{lines[-1]} ".ljust(WIDTH, "─") if len(lines[-1]) < WIDTH else lines[-1]
 
 
 def _wrapped(name: str, text: str, indent: str) -> Iterator[str]:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from survey_app.problems import Problem
+from survey_app.questionnaire.lines import Lines
 from survey_app.questionnaire.model import Text
 
 SOURCE_LABELS = ("[V]", "[V of a transcription]", "[S]", "[D]", "[I]", "[B]", "ours")
+_TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _TYPE_NAMES = {
     str: "a text",
     int: "a whole number",
@@ -22,13 +24,20 @@ _TYPE_NAMES = {
 
 @dataclass
 class Problems:
-    """All that is wrong with one file, in the order found."""
+    """All that is wrong with one file, in the order found; `lines` tells where in the file a place is.
+
+    A `new` file is one a person hands in. The store's own copy is not held to rules that came after it.
+    """
 
     file: str
+    new: bool = False
     found: list[Problem] = field(default_factory=list)
+    lines: Lines | None = None
 
     def add(self, what: str, where: str, remedy: str) -> None:
-        self.found.append(Problem(what, f"{self.file}: {where}" if where else self.file, remedy))
+        line = self.lines.of(where) if self.lines and where else None
+        place = f"{where} (line {line})" if line else where
+        self.found.append(Problem(what, f"{self.file}: {place}" if place else self.file, remedy))
 
 
 class Table:
@@ -132,7 +141,10 @@ class Table:
 
     def tables(self, key: str, name: str | None = None, required: bool = True) -> Iterator["Table"]:
         """The tables of a list, each placed by its number from 1 and, if it has one, its own `name`."""
-        for number, raw in enumerate(self._take(key, list, required) or [], start=1):
+        rows = self._take(key, list, required)
+        if rows == [] and required:
+            self.problems.add(f"{key} is empty", self.at(key), f"write at least one table ([[{key}]] or {{…}})")
+        for number, raw in enumerate(rows or [], start=1):
             place = f"{self.at(key)}[{number}]"
             if not isinstance(raw, dict):
                 self.problems.add(f"{key} holds {raw!r}, not a table", place, f"write a table ([[{key}]] or {{…}})")
@@ -164,3 +176,10 @@ def check_text(value: str, place: str, problems: Problems, lines: bool = False) 
         problems.add("the text is not in Unicode form NFC", place, "save the file with composed letters (NFC)")
     if any(unicodedata.category(sign) in ("Cc", "Cs") and not (lines and sign == "\n") for sign in value):
         problems.add("the text holds a control character", place, "remove it; write the text on one line")
+    if problems.new and (turning := sorted(_TURNING.intersection(value))):
+        names = ", ".join(f"U+{ord(sign):04X}" for sign in turning)
+        problems.add(
+            f"the text holds a mark that turns the direction of writing ({names})",
+            place,
+            "remove it: what people read would not be what is stored",
+        )
