@@ -1,12 +1,14 @@
 """Lock files of an instance: who may write, and that only one server runs.
 
-`write_lock` and `folder_lock` (wait), `server_lock` (refuses), `LockedError`. Locks are the kernel's (`flock`): they vanish with
-their process, so a crash leaves nothing to clean up.
+`write_lock` and `folder_lock` (wait), `Shared` (a folder used by many, until somebody wants it alone), `server_lock`
+(refuses), `LockedError`. Locks are the kernel's (`flock`): they vanish with their process, so a crash leaves nothing to
+clean up.
 """
 
 import fcntl
 import os
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,10 +44,29 @@ def folder_lock(path: Path, patience: float = PATIENCE_SECONDS) -> Iterator[None
         os.close(descriptor)
 
 
-def _wait(descriptor: int, path: Path, patience: float, what: str) -> None:
+class Shared:
+    """A folder held together with others: nobody has it alone (`folder_lock`) until all of them have released it.
+
+    Released at the latest when its owner is gone.
+    """
+
+    def __init__(self, path: Path, patience: float = PATIENCE_SECONDS) -> None:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._finalizer = weakref.finalize(self, os.close, descriptor)
+        try:
+            _wait(descriptor, path, patience, "the instance", fcntl.LOCK_SH)
+        except LockedError:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        self._finalizer()
+
+
+def _wait(descriptor: int, path: Path, patience: float, what: str, mode: int = fcntl.LOCK_EX) -> None:
     deadline = time.monotonic() + patience
     pause = 0.0005
-    while not _try(descriptor):
+    while not _try(descriptor, mode):
         if time.monotonic() > deadline:
             raise LockedError(
                 Problem(
@@ -79,9 +100,9 @@ def server_lock(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _try(descriptor: int) -> bool:
+def _try(descriptor: int, mode: int = fcntl.LOCK_EX) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, mode | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

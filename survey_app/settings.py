@@ -1,6 +1,7 @@
 """One instance's settings: `config.toml`, the secret key beside it, and where everything lies."""
 
 import os
+import re
 import secrets
 import tomllib
 from collections.abc import Mapping
@@ -8,8 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from survey_app import swapping
 from survey_app.problems import Problem, SipasError
 
+CONFIG, KEY = "config.toml", "secret.key"
+FOLDERS = ("extracts", "registers", "questionnaires", "backups", "reports", "simulations")
+HOUR = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]|")
 DEFAULT_PROVINCE = {"vi": "Tỉnh Tuyên Quang", "en": "Tuyên Quang province"}
 
 
@@ -28,6 +33,9 @@ class Settings:
     province: Mapping[str, str] = field(default_factory=lambda: dict(DEFAULT_PROVINCE))
     idle_seconds: int = 120
     comment_days: int = 365
+    backup_at: str = "02:00"
+    """Local time of the nightly backup; empty: none."""
+    backups_kept: int = 30
 
     @property
     def store_path(self) -> Path:
@@ -75,8 +83,13 @@ class Settings:
 
     @classmethod
     def load(cls, instance: Path) -> "Settings":
-        """Read `INSTANCE/config.toml` and `INSTANCE/secret.key`; `SettingsError` names every problem."""
-        path = instance / "config.toml"
+        """Read `INSTANCE/config.toml` and `INSTANCE/secret.key`; `SettingsError` names every problem.
+
+        A restore that was cut short after its decision is finished first.
+        """
+        if swapping.is_pending(instance):
+            swapping.finish(instance)
+        path = instance / CONFIG
         try:
             raw = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -86,7 +99,7 @@ class Settings:
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise SettingsError(Problem(f"config.toml cannot be read: {error}", str(path), "mend the file")) from None
         problems = _problems(raw, path)
-        key = _read_key(instance / "secret.key", problems)
+        key = _read_key(instance / KEY, problems)
         if problems:
             raise SettingsError(problems)
         return cls(instance=instance.resolve(), key=key, **raw)
@@ -98,6 +111,8 @@ _TYPES: Mapping[str, type] = {
     "province": dict,
     "idle_seconds": int,
     "comment_days": int,
+    "backup_at": str,
+    "backups_kept": int,
 }
 
 
@@ -113,6 +128,10 @@ def _problems(raw: Mapping[str, Any], path: Path) -> list[Problem]:
             )
         elif isinstance(value, int) and not isinstance(value, bool) and value < 1:
             found.append(Problem(f"{name} is {value}", str(path), "write a number of at least 1"))
+        elif name == "backup_at" and not HOUR.fullmatch(value):
+            found.append(
+                Problem(f"backup_at is {value!r}", str(path), 'write a time of day as "02:00", or "" for no backups')
+            )
         elif isinstance(value, dict) and not all(isinstance(value.get(code), str) for code in ("vi", "en")):
             found.append(
                 Problem("province lacks a name in vi or en", str(path), 'write province = {vi = "…", en = "…"}')
@@ -147,19 +166,20 @@ def read_key(path: Path) -> bytes:
 
 def create_instance(instance: Path, *, demo: bool = False, key: bytes | None = None) -> Settings:
     """Make the folders, `config.toml` and a key, new unless given. An existing instance is refused, never overwritten."""
-    if (instance / "config.toml").exists() or (instance / "sipas.sqlite3").exists():
+    if (instance / CONFIG).exists() or swapping.is_pending(instance) or (instance / "sipas.sqlite3").exists():
         raise SettingsError(
             Problem("there is an instance here already", str(instance), "use it, or name another place")
         )
-    for name in ("extracts", "registers", "questionnaires", "backups", "reports", "simulations"):
+    for name in FOLDERS:
         (instance / name).mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(instance / "secret.key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor = os.open(instance / KEY, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as stream:
         stream.write((key or secrets.token_bytes(32)).hex() + "\n")
     flag = str(demo).lower()
-    (instance / "config.toml").write_text(
+    (instance / CONFIG).write_text(
         "# Settings of this instance. Every setting is described in docs/host.md.\n"
-        f"demo = {flag}\nsimulated = {flag}\nidle_seconds = 120\ncomment_days = 365\n\n"
+        f"demo = {flag}\nsimulated = {flag}\nidle_seconds = 120\ncomment_days = 365\n"
+        f'backup_at = "{"" if demo else "02:00"}"\nbackups_kept = 30\n\n'
         f'[province]\nvi = "{DEFAULT_PROVINCE["vi"]}"\nen = "{DEFAULT_PROVINCE["en"]}"\n',
         encoding="utf-8",
     )

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from survey_app import heads_log, migrations
+from survey_app import heads_log, migrations, swapping
 from survey_app.ledger import GENESIS, compact, link
-from survey_app.locks import LockedError, server_lock, write_lock
+from survey_app.locks import LockedError, Shared, server_lock, write_lock
 from survey_app.model import Head, stamp
 from survey_app.problems import Problem, SipasError
 from survey_app.settings import Settings
@@ -42,6 +42,7 @@ class Connection:
         self._write = write
         self._depth = 0
         self._touched: set[str] = set()
+        self._hold: Shared | None = None
         self._undo()
 
     @classmethod
@@ -61,9 +62,17 @@ class Connection:
 
     @classmethod
     def open(cls, settings: Settings, *, write: bool = True) -> Self:
-        """Open the store; read-only unless `write`. `StoreError` when it is missing, unknown, older, newer, damaged."""
-        path = _existing(settings)
+        """Open the store; read-only unless `write`. `StoreError` when it is missing, unknown, older, newer, damaged.
+
+        Until it is closed the instance is held, so that no restore takes the file away from under it.
+        """
         with contextlib.ExitStack() as undo:
+            hold = Shared(settings.instance) if settings.instance.is_dir() else None
+            if hold:
+                undo.callback(hold.release)
+            if swapping.is_pending(settings.instance):
+                raise refusal("a restore was cut short", str(settings.instance), "run the command again: it goes on first")
+            path = _existing(settings)
             with _damage_named(path):
                 connection = _connect(path, "rw" if write else "ro")
                 undo.callback(connection.close)
@@ -71,7 +80,9 @@ class Connection:
                 database = _ours(connection, path)
                 _refuse_other_versions(database, path)
             undo.pop_all()
-        return cls(settings, database, write=write)
+        opened = cls(settings, database, write=write)
+        opened._hold = hold
+        return opened
 
     @classmethod
     def migrate(
@@ -100,6 +111,8 @@ class Connection:
 
     def close(self) -> None:
         self._database.close()
+        if self._hold is not None:
+            self._hold.release()
 
     def __enter__(self) -> Self:
         return self
@@ -223,7 +236,7 @@ class Connection:
 
     # ---- statements
 
-    def _execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
+    def _execute(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> int:
         return self._database.conn.execute(sql, parameters).rowcount
 
     def _executemany(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
