@@ -25,6 +25,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "survey_app.cli.instance:verify",
         "Recompute every hash and chain, and name whatever was changed, removed, inserted or cut off.",
     ),
+    "purge": (
+        "survey_app.cli.purge:purge",
+        "Delete comments whose time is over, for ever; responses and chains stay whole.",
+    ),
     "migrate": ("survey_app.cli.instance:migrate", "Bring the store of an older version up to date."),
     "demo": (
         "survey_app.cli.demo:demo",

@@ -11,6 +11,7 @@ from survey_app.model import Head, Reference, RegisterRow
 from survey_app.store.columns import Columnar, Columns
 from survey_app.store.connection import EVENTS, StoreError, database_trouble
 from survey_app.store.devices import DeviceRevoked, EnrolmentError
+from survey_app.store.purging import Purging
 from survey_app.store.recording import answer_rows
 
 __all__ = [
@@ -26,7 +27,7 @@ __all__ = [
 ]
 
 
-class Store(Columnar):
+class Store(Columnar, Purging):
     """Open with `Store.open(settings)`; every writing verb is its own transaction, or part of a `group()`."""
 
     def log_event(self, kind: str, detail: Mapping[str, object]) -> None:

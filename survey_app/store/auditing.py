@@ -27,8 +27,11 @@ class LedgerRow:
 
 @dataclass(frozen=True)
 class ConflictRow:
+    """`wave`: that of the response it competes with; None when there is none."""
+
     number: int
     uuid: str
+    wave: str | None
     device: str
     seq: int | None
     received: str
@@ -82,7 +85,10 @@ class Auditing(Reading):
             yield dict(zip(names, values, strict=True)), chain
 
     def conflict_rows(self) -> tuple[ConflictRow, ...]:
-        sql = "SELECT number, uuid, device, seq, received, content, content_sha256 FROM conflict ORDER BY number"
+        sql = (
+            "SELECT number, uuid, (SELECT wave FROM response WHERE response.uuid = conflict.uuid), device, seq, received,"
+            " content, content_sha256 FROM conflict ORDER BY number"
+        )
         return tuple(ConflictRow(*row) for row in self._rows(sql))
 
     def conflict_comments(self) -> dict[int, dict[str, str]]:

@@ -67,7 +67,7 @@ def check_conflicts(store: Store) -> Iterator[Problem]:
             yield Problem(f"a conflicting content was changed: {what}", where, RESTORE)
             continue
         content = json.loads(row.content)
-        purged = purges.cover(str(content["wave"]), row.received)
+        purged = purges.cover(row.wave or "", row.received)
         what = wrong_texts(sealed_texts(content), comments.get(row.number, {}), store.settings.key, purged)
         if what:
             yield Problem(f"a conflicting content was changed: {what}", where, RESTORE)

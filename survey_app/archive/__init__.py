@@ -1,0 +1,1 @@
+"""One wave as one file for archiving, and back."""
