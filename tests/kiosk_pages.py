@@ -174,9 +174,9 @@ class Kiosk:
     clock: Clock
     writer: Writer
 
-    def tablet(self, centre: str = "C01", *, simulated: bool = False) -> Tablet:
+    def tablet(self, centre: str = "C01", *, simulated: bool = False, purpose: str = "counter") -> Tablet:
         client = self.app.test_client()
-        code = self.asked_of_store(lambda store: store.add_device(centre, simulated=simulated))[1]
+        code = self.asked_of_store(lambda store: store.add_device(centre, simulated=simulated, purpose=purpose))[1]
         client.set_cookie("device", self.asked_of_store(lambda store: store.enrol(code)).token)
         return Tablet(client)
 

@@ -150,7 +150,17 @@ def test_every_message_is_in_both_languages_and_used() -> None:
     for key, texts in messages().items():
         assert set(texts) == set(LANGUAGES) and all(texts.values()), key
         stem = re.sub(f"^({'|'.join(kinds)})_", "", key)
-        assert f'"{key}"' in code or f"'{key}'" in code or f'"_{stem}"' in code or key.startswith("size_"), key
+        assert _quoted(key, code) or f'"_{stem}"' in code or key.startswith("size_") or _put_together(key, code), key
+
+
+def _quoted(words: str, code: str) -> bool:
+    return f'"{words}"' in code or f"'{words}'" in code
+
+
+def _put_together(key: str, code: str) -> bool:
+    """A template may join a word to its stem: say("count_" ~ kind)."""
+    splits = [(key[: place + 1], key[place + 1 :]) for place, sign in enumerate(key) if sign == "_"]
+    return any(f'"{stem}" ~' in code and _quoted(word, code) for stem, word in splits)
 
 
 def test_messages_fill_in_their_names() -> None:

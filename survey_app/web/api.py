@@ -15,7 +15,7 @@ from survey_app.web.body import read_object, read_sending
 from survey_app.web.context import services
 from survey_app.web.device import bearer_device, require_safe_transport, set_device_cookie
 from survey_app.web.errors import WebProblem
-from survey_app.web.intake import fields_of, receive, wave_of
+from survey_app.web.intake import fields_of, receive, villages_of, wave_of
 from survey_app.web.openapi import description
 
 api = Blueprint("api", __name__)
@@ -63,6 +63,7 @@ def device() -> Response:
             version=wave.version if wave else None,
             fields=fields_of(store),
             server_time=stamp(provided.now()),
+            **villages_of(store, known, wave),
         )
 
 

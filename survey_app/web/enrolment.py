@@ -7,8 +7,7 @@ from survey_app.store import EnrolmentError
 from survey_app.web.context import services
 from survey_app.web.device import require_safe_transport, set_device_cookie
 from survey_app.web.errors import WebProblem
-from survey_app.web.messages import LANGUAGES
-from survey_app.web.showing import page
+from survey_app.web.pages import language_of, page
 
 MAX_CODE = 100
 
@@ -48,5 +47,4 @@ def _insecure() -> AnyResponse:
 
 
 def _page(template: str, *, status: int = 200, **values: object) -> AnyResponse:
-    asked = request.args.get("language", "vi")
-    return page(template, asked if asked in LANGUAGES else "vi", 1, status=status, **values)
+    return page(template, language_of(request.args.get("language")), 1, status=status, **values)

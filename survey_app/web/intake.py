@@ -1,6 +1,6 @@
 """From a sending to its receipts, and what a device is told of its present standing.
 
-`receive`, `wave_of`, `fields_of`.
+`receive`, `wave_of`, `fields_of`, `villages_of`.
 """
 
 from collections.abc import Sequence
@@ -81,13 +81,26 @@ def _result(receipt: Receipt | Unreadable) -> dict[str, Any]:
 
 
 def wave_of(store: Store, device: Device) -> Wave | None:
-    """The wave this device asks for now; simulated devices and simulated waves belong together."""
-    wave = store.current_wave(device.centre)
+    """The wave this device asks for now: of its own purpose; simulated devices and simulated waves belong together."""
+    wave = store.current_wave(device.centre, device.purpose)
     return wave if wave is not None and wave.simulated == device.simulated else None
 
 
 def fields_of(store: Store) -> list[dict[str, Any]]:
     return [{"code": field.code, "label": dict(field.label)} for field in store.fields()]
+
+
+def villages_of(store: Store, device: Device, wave: Wave | None) -> dict[str, Any]:
+    """For an interviewer's device the villages of its wave: what a response may name as its `psu`."""
+    if device.purpose != "sample":
+        return {}
+    units = store.frame(wave.id) if wave else ()
+    return {
+        "psus": [
+            {"psu": unit.psu, "stratum": unit.stratum, "name": unit.name, "households": unit.households}
+            for unit in units
+        ]
+    }
 
 
 def _standing(

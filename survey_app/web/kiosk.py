@@ -1,37 +1,40 @@
 """The citizen's pages: start, one screen after another, thank you. They work without any JavaScript.
 
-`kiosk`: routes `/`, `/survey`, `/thanks`. What a citizen has answered so far travels in hidden fields and is stored
-nowhere until it is sent; every page but the first and the last answers a POST, so that history holds no address of
-theirs.
+`kiosk`: routes `/`, `/survey`, `/thanks`; an interviewer's tablet begins on a page of its own. What a citizen has
+answered so far travels in hidden fields and is stored nowhere until it is sent; every page but the first and the last
+answers a POST, so that history holds no address of theirs.
 """
 
 from dataclasses import replace
 from datetime import timedelta
 
-from flask import Blueprint, current_app, redirect, request, url_for
+from flask import Blueprint, Response, current_app, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from survey_app.model import Device
+from survey_app.model import Device, Wave
 from survey_app.questionnaire import Questionnaire
-from survey_app.store import DeviceRevoked, StoreError
+from survey_app.store import DeviceRevoked
 from survey_app.web.context import services
+from survey_app.web.desk import Desk, at_desk, restart, start_of
 from survey_app.web.device import current_device, renew_device_cookie
 from survey_app.web.enrolment import enrolment
-from survey_app.web.errors import WebProblem, storage_trouble
+from survey_app.web.errors import storage_trouble
 from survey_app.web.forms import answer_form, read_answers
 from survey_app.web.intake import wave_of
+from survey_app.web.interviewer import interviewer, village_page
 from survey_app.web.messages import LANGUAGES
+from survey_app.web.pages import language_of, notice, page, text_size
 from survey_app.web.screens import Answers, Screen, neighbour, screen_with, screens
 from survey_app.web.sending import asked_only, complaints, record_absent, send
-from survey_app.web.sheet import GRACE, Sheet, SheetError, new_sheet, read_sheet
-from survey_app.web.showing import Desk, install_visits, notice, page, show, text_size, visits
+from survey_app.web.sheet import GRACE, Sheet, is_psu, new_sheet
+from survey_app.web.showing import install_visits, show, visits
 
 THANKS_SECONDS = 20
 RETRY_SECONDS = 60
 
 kiosk = Blueprint("kiosk", __name__)
 kiosk.register_blueprint(enrolment)
-
+kiosk.register_blueprint(interviewer)
 
 kiosk.record_once(install_visits)
 
@@ -48,26 +51,28 @@ def start() -> AnyResponse:
         return notice("revoked", status=403)
     if device is None:
         return notice("no_device", status=403)
-    provided = services()
-    wave = wave_of(provided.reader(), device)
-    centre = provided.reader().centre(device.centre)
+    wave = wave_of(services().reader(), device)
     if wave is None:
-        return notice("no_wave", refresh=RETRY_SECONDS, centre=centre.full_name)
+        return notice("no_wave", refresh=RETRY_SECONDS, centre=services().reader().centre(device.centre).full_name)
+    made = village_page(device, wave) if device.purpose == "sample" else _invitation(device, wave)
+    renew_device_cookie(made)
+    return made
+
+
+def _invitation(device: Device, wave: Wave) -> Response:
+    provided = services()
     size = text_size(request.args.get("size"))
-    sheet = new_sheet(wave.id, provided.now(), size=size, slow=request.args.get("slow") == "1")
-    made = page(
+    return page(
         "start.html",
         "vi",
         size,
-        sheet=sheet,
-        centre=centre,
+        sheet=new_sheet(wave.id, provided.now(), size=size, slow=request.args.get("slow") == "1"),
+        centre=provided.reader().centre(device.centre),
         form=provided.reader().questionnaire(wave.questionnaire, wave.version),
         minutes=max(1, round(provided.settings.idle_seconds / 60)),
         simulated=wave.simulated,
         again="again" in request.args,
     )
-    renew_device_cookie(made)
-    return made
 
 
 @kiosk.get("/survey")
@@ -78,14 +83,17 @@ def survey_without_form() -> AnyResponse:
 
 @kiosk.get("/thanks")
 def thanks() -> AnyResponse:
-    language = request.args.get("language", "vi")
+    psu = request.args.get("psu", "")
+    home = url_for("kiosk.start", psu=psu if is_psu(psu) else None)
     made = page(
         "thanks.html",
-        language if language in LANGUAGES else "vi",
+        language_of(request.args.get("language")),
         text_size(request.args.get("size")),
+        home=home,
+        village="psu=" in home,
         simulated=request.args.get("simulated") == "1",
     )
-    made.headers["Refresh"] = f"{THANKS_SECONDS}; url={url_for('kiosk.start')}"
+    made.headers["Refresh"] = f"{THANKS_SECONDS}; url={home}"
     return made
 
 
@@ -95,18 +103,10 @@ def thanks() -> AnyResponse:
 @kiosk.post("/survey")
 def survey() -> AnyResponse:
     """One step: read the sheet and the answers, do what was tapped, show the next screen."""
-    try:
-        device = current_device()
-        if device is None:
-            return notice("no_device", status=403)
-        if wait := services().limit.spend(f"pages of {device.id}", 1):
-            raise WebProblem("too-many-requests", retry_after=wait)
-        sheet = read_sheet(request.form)
-        desk = _desk(device, sheet)
-    except DeviceRevoked:
-        return notice("revoked", status=403)
-    except (SheetError, StoreError):
-        return _restart()
+    return at_desk(_survey)
+
+
+def _survey(desk: Desk, sheet: Sheet) -> AnyResponse:
     action, _, value = request.form.get("go", "next").partition(".")
     if action == "start":
         return _begin(desk, sheet, value)
@@ -117,29 +117,21 @@ def survey() -> AnyResponse:
     if services().reader().is_stored(sheet.uuid):
         return _thank(desk, sheet)
     if visits().has_ended(sheet.uuid) or _is_stale(sheet):
-        return _restart()
+        return restart(sheet)
     return _step(desk, sheet, answers, action, value)
-
-
-def _desk(device: Device, sheet: Sheet) -> Desk:
-    """By the wave the citizen began with, though it may have closed since; `SheetError` when it is not theirs."""
-    store = services().reader()
-    wave = store.wave(sheet.wave)
-    if device.centre not in wave.centres or device.simulated != wave.simulated or wave.opened is None:
-        raise SheetError("a wave of another centre")
-    return Desk(device, wave, store.questionnaire(wave.questionnaire, wave.version), store.fields())
 
 
 def _begin(desk: Desk, sheet: Sheet, language: str) -> AnyResponse:
     """The first screen; a start page kept from before a citizen sent gets a new uuid."""
+    if sheet.psu:
+        visits().forget_unbegun(desk.device.id)
     record_absent(services(), visits())
     current = wave_of(services().reader(), desk.device)
     if current is None or current.id != sheet.wave:
-        return redirect(url_for("kiosk.start"), 303)
-    language = language if language in LANGUAGES else "vi"
+        return redirect(start_of(sheet), 303)
     if visits().has_ended(sheet.uuid) or services().reader().is_stored(sheet.uuid):
-        sheet = new_sheet(sheet.wave, services().now(), size=sheet.size, slow=sheet.slow)
-    sheet = replace(sheet, started=services().now(), language=language)
+        sheet = new_sheet(sheet.wave, services().now(), size=sheet.size, slow=sheet.slow, psu=sheet.psu)
+    sheet = replace(sheet, started=services().now(), language=language_of(language))
     return show(desk, sheet, {}, screens(desk.questionnaire)[0])
 
 
@@ -147,7 +139,7 @@ def _step(desk: Desk, sheet: Sheet, answers: Answers, action: str, value: str) -
     form = desk.questionnaire
     screen = screen_with(form, [sheet.screen])
     if screen is None or not screen.asked(form, answers):
-        return _restart()
+        return restart(sheet)
     sheet = sheet.timed(services().now())
     if action in ("next", "enter"):
         return _next(desk, sheet, answers, screen)
@@ -216,23 +208,27 @@ def _last(form: Questionnaire, answers: Answers) -> Screen:
 
 def _thank(desk: Desk, sheet: Sheet) -> AnyResponse:
     simulated = 1 if desk.wave.simulated else None
-    return redirect(url_for("kiosk.thanks", language=sheet.language, size=sheet.size, simulated=simulated), 303)
+    address = url_for(
+        "kiosk.thanks", language=sheet.language, size=sheet.size, psu=sheet.psu or None, simulated=simulated
+    )
+    return redirect(address, 303)
 
 
 def _leave(sheet: Sheet) -> AnyResponse:
     """Back from the first screen: the start page again, and no record, for nothing was begun."""
     visits().finish(sheet.uuid)
-    return redirect(url_for("kiosk.start", size=sheet.size), 303)
+    return redirect(start_of(sheet, size=sheet.size), 303)
 
 
 def _stop(sheet: Sheet) -> AnyResponse:
-    """The citizen stops: noted as broken off with the next citizen, as those are who walk away."""
+    """The citizen stops: noted as broken off with the next citizen, as those are who walk away.
+
+    In a village at once, since the interviewer's page counts the households.
+    """
     visits().stop(sheet.uuid, services().now())
-    return redirect(url_for("kiosk.start"), 303)
-
-
-def _restart() -> AnyResponse:
-    return redirect(url_for("kiosk.start", again=1), 303)
+    if sheet.psu:
+        record_absent(services(), visits())
+    return redirect(start_of(sheet), 303)
 
 
 def _is_stale(sheet: Sheet) -> bool:

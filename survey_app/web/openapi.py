@@ -20,7 +20,7 @@ _PARAMETER = {"in": "path", "required": True, "schema": string(pattern=_CODE)}
 
 _RESPONSE = obj(
     uuid=string(pattern=_UUID) | {"description": "version 4, lower case, given by the device"},
-    seq=nullable(integer(1, response.MAX_SEQ)) | {"description": "counts from 1 on each device; null only from a page"},
+    seq=nullable(integer(1, response.MAX_SEQ)) | {"description": "counts from 1 on each device; null only from pages"},
     wave=string(pattern=_CODE),
     questionnaire=string(pattern=_CODE),
     version=string(pattern=_CODE),
@@ -73,8 +73,10 @@ SCHEMAS: dict[str, Any] = {
     "Result": _RESULT,
     "Acknowledgement": obj(results=array(ref("Result"), MAX_RESPONSES), **_STANDING),
     "Field": obj(code=string(), label=_TEXT),
+    "Village": obj(psu=string(pattern=_CODE), stratum=string(), name=string(), households=integer(1)),
     "Ledger": obj(count=integer(0), head=string(pattern="^[0-9a-f]{64}$")),
     "Device": obj(
+        optional={"psus": array(ref("Village")) | {"description": "only of an interviewer's device: its wave's frame"}},
         device=string(),
         simulated={"type": "boolean"},
         centre=obj(code=string(), name=string(), full_name=string()),

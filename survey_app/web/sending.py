@@ -1,6 +1,7 @@
 """From a citizen's pages to a response in the store.
 
-`complaints`, `send`, `record_absent`. The one validation is `questionnaire.check`; the one way in is `Store.record`.
+`complaints`, `send`, `send_household`, `record_absent`. The one validation is `questionnaire.check`; the one way in is
+`Store.record`.
 """
 
 import logging
@@ -17,7 +18,7 @@ from survey_app.store import Store
 from survey_app.web.context import Services
 from survey_app.web.screens import screens
 from survey_app.web.sheet import Sheet
-from survey_app.web.visits import Visit, Visits, by_device
+from survey_app.web.visits import Visit, Visits, asked_how, by_device
 
 Answers = Mapping[str, Answer]
 _log = logging.getLogger(__name__)
@@ -44,6 +45,13 @@ def send(provided: Services, device: Device, questionnaire: Questionnaire, sheet
     return provided.write(partial(_record, [response], device, now))[0]
 
 
+def send_household(provided: Services, device: Device, questionnaire: Questionnaire, sheet: Sheet, why: str) -> Receipt:
+    """Record a household that was not interviewed: `refused` or `not_at_home`, and no answers."""
+    now = provided.now()
+    response = _response(questionnaire, sheet, {}, now, disposition=why)
+    return provided.write(partial(_record, [response], device, now))[0]
+
+
 def record_absent(provided: Services, visits: Visits) -> None:
     """Have those who walked away noted; what cannot be recorded now is tried again with the next citizen.
 
@@ -65,7 +73,9 @@ def _give_back_if_failed(visits: Visits, gone: tuple[Visit, ...], done: "Future[
         visits.give_back(gone)
 
 
-def _response(questionnaire: Questionnaire, sheet: Sheet, answers: Answers, submitted: datetime) -> Response:
+def _response(
+    questionnaire: Questionnaire, sheet: Sheet, answers: Answers, submitted: datetime, disposition: str = "complete"
+) -> Response:
     field_item = questionnaire.roles.get("field", "")
     kept = asked_only(questionnaire, answers)
     field = kept.pop(field_item, None)
@@ -78,10 +88,8 @@ def _response(questionnaire: Questionnaire, sheet: Sheet, answers: Answers, subm
             "version": questionnaire.version,
             "language": sheet.language,
             "field": None if field == str(DECLINED) else field,
-            "psu": None,
-            "mode": "page",
-            "recruitment": "walk_up",
-            "disposition": "complete",
+            **asked_how(sheet.psu),
+            "disposition": disposition,
             "part": None,
             "answers": kept,
             # The sheet may be tampered with, and the server's clock set back: its own time is the later one.

@@ -1,6 +1,6 @@
 """What a citizen's pages carry from one to the next, since nothing of an unfinished form is stored.
 
-`Sheet`, `new_sheet`, `read_sheet`, `SheetError`. It travels in hidden fields, beside the answers (`forms.py`). Every
+`Sheet`, `new_sheet`, `read_sheet`, `is_psu`, `SheetError`. It travels in hidden fields, beside the answers (`forms.py`). Every
 value is read strictly: who tampers with it is shown the start again, and harms no one else.
 """
 
@@ -26,6 +26,7 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 _WAVE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _SCREEN = re.compile(r"[A-Z][A-Z0-9_.]{0,63}")
+_PSU = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _DURATION = "d-"
 
 
@@ -35,7 +36,10 @@ class SheetError(Exception):
 
 @dataclass(frozen=True)
 class Sheet:
-    """`shown` is when the page at hand was made; `screen` is where the citizen is, empty on the start page."""
+    """`shown` is when the page at hand was made; `screen` is where the citizen is, empty on the start page.
+
+    `psu` is the village of an interview, empty at a counter.
+    """
 
     uuid: str
     started: datetime
@@ -45,6 +49,7 @@ class Sheet:
     size: int = 1
     slow: bool = False
     screen: str = ""
+    psu: str = ""
     durations: Mapping[str, int] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTERS, 0))
 
@@ -59,6 +64,7 @@ class Sheet:
             ("size", str(self.size)),
             ("slow", str(int(self.slow))),
             ("screen", self.screen),
+            *([("psu", self.psu)] if self.psu else []),
             *((name, str(self.counts[name])) for name in COUNTERS),
             *((_DURATION + screen, str(spent)) for screen, spent in self.durations.items()),
         ]
@@ -77,9 +83,9 @@ class Sheet:
         return idle_seconds * (MORE_TIME if self.slow else WRITING_TIME if writing else 1)
 
 
-def new_sheet(wave: str, now: datetime, language: str = "vi", size: int = 1, slow: bool = False) -> Sheet:
+def new_sheet(wave: str, now: datetime, *, size: int = 1, slow: bool = False, psu: str = "") -> Sheet:
     """A fresh sheet with a fresh uuid."""
-    return Sheet(str(uuids.uuid4()), now, wave, now, language, size, slow)
+    return Sheet(str(uuids.uuid4()), now, wave, now, size=size, slow=slow, psu=psu)
 
 
 def read_sheet(sent: Mapping[str, str]) -> Sheet:
@@ -94,11 +100,17 @@ def read_sheet(sent: Mapping[str, str]) -> Sheet:
             size=int(_one_of(("1", "2", "3"), sent["size"])),
             slow=_one_of(("0", "1"), sent["slow"]) == "1",
             screen=sent["screen"] and _match(_SCREEN, sent["screen"]),
+            psu=sent.get("psu", "") and _match(_PSU, sent["psu"]),
             durations=_durations(sent),
             counts={name: _count(sent[name], MAX_COUNT) for name in COUNTERS},
         )
     except (KeyError, ValueError) as error:
         raise SheetError(str(error)) from None
+
+
+def is_psu(text: str) -> bool:
+    """Whether a text has the form of a village's code."""
+    return _PSU.fullmatch(text) is not None
 
 
 def _moment(text: str) -> datetime:

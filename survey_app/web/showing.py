@@ -1,37 +1,24 @@
-"""How the kiosk's pages are shown: a screen of the survey, a page around it, a notice to citizens and staff.
+"""How a screen of the survey is shown, and who is answering just now.
 
-`show`, `page`, `notice`, `text_size`, `Desk`, `visits`.
+`show`, `visits`.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from typing import cast
 
-from flask import Response, current_app, make_response, render_template, url_for
+from flask import Response, current_app
 from flask.blueprints import BlueprintSetupState
 
-from survey_app.model import Device, ServiceField, Wave
-from survey_app.questionnaire import Questionnaire
 from survey_app.web.cards import cards_of, heading_of, hidden_answers
 from survey_app.web.context import services
-from survey_app.web.messages import say
+from survey_app.web.desk import Desk, start_of
+from survey_app.web.pages import page
 from survey_app.web.screens import Answers, Screen, place_of
-from survey_app.web.sheet import GRACE, SIZES, Sheet
+from survey_app.web.sheet import GRACE, Sheet
 from survey_app.web.visits import Visit, Visits
 
 EXTENSION = "sipas.visits"
-
-
-@dataclass(frozen=True)
-class Desk:
-    """What a page of the survey works with: the device, the wave, its form, the fields on offer."""
-
-    device: Device
-    wave: Wave
-    questionnaire: Questionnaire
-    fields: Sequence[ServiceField]
 
 
 def install_visits(state: BlueprintSetupState) -> None:
@@ -63,7 +50,7 @@ def show(
     visits().note(
         Visit(
             desk.device, sheet.uuid, sheet.wave, form.id, form.version, sheet.language, sheet.started, now, until,
-            place.number - 1, place.total,
+            place.number - 1, place.total, sheet.psu,
         )
     )  # fmt: skip
     made = page(
@@ -78,26 +65,5 @@ def show(
         hidden=hidden_answers(form, cards if template == "survey.html" else (), answers),
         simulated=desk.wave.simulated,
     )
-    made.headers["Refresh"] = f"{patience}; url={url_for('kiosk.start')}"
+    made.headers["Refresh"] = f"{patience}; url={start_of(sheet)}"
     return made
-
-
-def page(template: str, language: str, size: int, *, status: int = 200, **values: object) -> Response:
-    """Any page. One that belongs to no wave is simulated when its instance is."""
-    say_here = partial(say, language)
-    values.setdefault("simulated", services().settings.simulated)
-    return make_response(
-        render_template(template, say=say_here, say_in=say, language=language, size=size, **values), status
-    )
-
-
-def notice(kind: str, *, status: int = 200, refresh: int | None = None, **values: object) -> Response:
-    """A plain page for citizens and staff, in both languages."""
-    made = page("notice.html", "vi", 1, status=status, kind=kind, values=values)
-    if refresh:
-        made.headers["Refresh"] = f"{refresh}; url={url_for('kiosk.start')}"
-    return made
-
-
-def text_size(text: str | None) -> int:
-    return int(text) if text in {str(size) for size in SIZES} else 1

@@ -32,6 +32,7 @@ class Visit:
     until: datetime
     screens: int
     total: int
+    psu: str = ""
 
     def broken_off(self) -> Response:
         """The record of one who walked away: how far, and no answers."""
@@ -44,9 +45,7 @@ class Visit:
                 "version": self.version,
                 "language": self.language,
                 "field": None,
-                "psu": None,
-                "mode": "page",
-                "recruitment": "walk_up",
+                **asked_how(self.psu),
                 "disposition": "broken_off",
                 "part": None,
                 "answers": {},
@@ -56,6 +55,13 @@ class Visit:
                 "paradata": {"screens_done": self.screens, "screens_total": self.total},
             }
         )
+
+
+def asked_how(psu: str) -> dict[str, str | None]:
+    """How a response on our pages came about: read out by an interviewer in a village, or tapped at a counter."""
+    if psu:
+        return {"psu": psu, "mode": "assisted", "recruitment": "invited"}
+    return {"psu": None, "mode": "page", "recruitment": "walk_up"}
 
 
 class Visits:
@@ -81,6 +87,17 @@ class Visits:
         with self._lock:
             self._open.pop(uuid, None)
             self._end(uuid)
+
+    def forget_unbegun(self, device: str) -> None:
+        """An interviewer who turns to the next household leaves no trace of one where nothing was answered.
+
+        Such a household is noted as refused, or as not at home, or was begun again after the browser's back button.
+        """
+        with self._lock:
+            for visit in list(self._open.values()):
+                if visit.device.id == device and visit.screens == 0 and visit.uuid not in self._ended:
+                    del self._open[visit.uuid]
+                    self._end(visit.uuid)
 
     def stop(self, uuid: str, now: datetime) -> None:
         """The citizen chose to stop: as good as walked away."""
