@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from survey_app.cli import sipas
 from survey_app.questionnaire import load, shipped
+from tests.ground import make_store
 from tests.test_questionnaire_file import FORM
 
 Run = Callable[..., Result]
@@ -70,6 +71,20 @@ def test_show_for_machines_is_the_whole_form(run: Run) -> None:
     shown = json.loads(run("show", "counter", "--version", "1", "--json").output)
     assert shown["sha256"] == COUNTER.sha256 and "content" not in shown
     assert [item["code"] for item in shown["items"]] == [item.code for item in COUNTER.items]
+
+
+def test_a_version_that_a_wave_uses_may_not_change(tmp_path: Path) -> None:
+    """The record of publication is a file that anybody can edit; the store's copy is not."""
+    settings, store = make_store(tmp_path)
+    store.close()
+    path = tmp_path / "counter.1.toml"
+    path.write_bytes(COUNTER.content)
+    command = ["--instance", str(settings.instance), "questionnaire", "check", str(path)]
+    assert CliRunner().invoke(sipas, command).exit_code == 0
+    path.write_bytes(COUNTER.content + b"# changed\n")
+    result = CliRunner().invoke(sipas, command)
+    assert result.exit_code == 2 and "no problem" not in result.stdout
+    assert f"wave q4 uses another form as counter version 1\n  where: {path}\n" in result.stderr
 
 
 def test_a_local_form_is_found_by_its_id(run: Run, tmp_path: Path) -> None:

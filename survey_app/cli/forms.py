@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from survey_app.cli.context import complain, echo_json, instance_path, json_option
+from survey_app.cli.context import complain, echo_json, instance_path, json_option, opened_store
 
 if TYPE_CHECKING:
     from survey_app.problems import Problem
+    from survey_app.questionnaire.model import Questionnaire
 
 
 @click.group()
@@ -27,6 +28,8 @@ def questionnaire() -> None:
 def check(ctx: click.Context, files: tuple[Path, ...], as_json: bool) -> None:
     """Name every problem of questionnaire files; exit code 2 if there is one.
 
+    A version that a wave of the instance uses must still be what it was then.
+
     Example: sipas questionnaire check questionnaires/counter.1.toml
     """
     from survey_app.questionnaire.file import load
@@ -39,6 +42,9 @@ def check(ctx: click.Context, files: tuple[Path, ...], as_json: bool) -> None:
             good.append((file, load(file)))
         except QuestionnaireError as error:
             problems.extend(error.problems)
+    changed = _used_otherwise(good)
+    problems.extend(changed.values())
+    good = [(file, form) for file, form in good if file not in changed]
     if as_json:
         echo_json({"good": [str(file) for file, _ in good], "problems": problems})
     else:
@@ -48,6 +54,26 @@ def check(ctx: click.Context, files: tuple[Path, ...], as_json: bool) -> None:
         complain(problems)
     if problems:
         ctx.exit(2)
+
+
+def _used_otherwise(forms: "list[tuple[Path, Questionnaire]]") -> "dict[Path, Problem]":
+    """The files whose version a wave of this instance uses with other content."""
+    from survey_app.problems import Problem
+
+    if not (instance_path() / "sipas.sqlite3").exists():
+        return {}
+    with opened_store() as store:
+        used = {(wave.questionnaire, wave.version): wave.id for wave in store.waves()}
+        return {
+            file: Problem(
+                f"wave {wave} uses another form as {form.id} version {form.version}",
+                str(file),
+                "a version in use is never edited: give the changed form the next version",
+            )
+            for file, form in forms
+            if (wave := used.get((form.id, form.version)))
+            and store.questionnaire(form.id, form.version).sha256 != form.sha256
+        }
 
 
 @questionnaire.command()

@@ -35,6 +35,10 @@ _BY_CODE: Mapping[str, Text] = {
 }
 _CHOOSE = {"vi": "Xin chọn một câu trả lời", "en": "Please choose an answer"}
 _CHOOSE_SOME = {"vi": "Xin chọn ít nhất một câu trả lời", "en": "Please choose at least one answer"}
+_CHOOSE_AMONG = {
+    "vi": "Xin chọn một hoặc nhiều câu trả lời, hoặc chỉ chọn Không trả lời.",
+    "en": "Please choose one or more answers, or only “I would rather not answer”.",
+}
 _WRITE = {"vi": "Xin viết câu trả lời", "en": "Please write an answer"}
 _OR_DECLINE = {"vi": ", hoặc chọn Không trả lời.", "en": ", or choose “I would rather not answer”."}
 _STOP = {"vi": ".", "en": "."}
@@ -48,6 +52,8 @@ def message(code: str, item: Item | None) -> Text:
         return _joined(_ask(item), _OR_DECLINE if item.decline else _STOP)
     if code == "bad_value" and item.kind == "number":
         return _joined(_ask(item), _STOP)
+    if code == "bad_value" and item.kind == "choices" and item.decline:
+        return _CHOOSE_AMONG
     if code == "too_long":
         most = f"{item.max_length or 0:,}"
         return {
