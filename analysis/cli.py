@@ -16,14 +16,12 @@ from analysis.errors import AnalysisError, Problem
 
 if TYPE_CHECKING:
     from analysis.extract import Extract
-    from analysis.register import Register
-    from analysis.wave_result import WaveResult
 
 INSTANCE_KEY = "sipas.instance"
 MANIFEST = "manifest.json"
 DATA_FILES = (".csv", ".parquet")
 Command = TypeVar("Command", bound=Callable[..., Any])
-OF_A_WAVE = ("cells", "register", "minimum", "item_method", "roll_up")
+OF_A_WAVE = ("cells", "register", "minimum", "margins", "item_method", "roll_up")
 OF_A_FILE = (
     *("statistic", "variables", "denominator", "by", "weight", "stratum", "psu", "fpc", "missing", "nest", "level"),
 )
@@ -40,6 +38,11 @@ def _options(command: Command) -> Command:
             click.option("--register", type=click.Path(dir_okay=False), help="Register file instead of the extract's."),
             click.option(
                 "--minimum", type=click.IntRange(min=1), help="Responses a class needs; else it joins another."
+            ),
+            click.option(
+                "--margins",
+                type=click.Path(dir_okay=False),
+                help="Totals of residents to rake a sample wave to: CSV margin,class,total.",
             ),
             click.option("--json", "as_json", is_flag=True, help="Print JSON for machines."),
         )
@@ -58,35 +61,26 @@ def _rules(command: Command) -> Command:
 @click.argument("target", metavar="WAVE|EXTRACT")
 @_options
 @click.option("--output", type=click.Path(file_okay=False), help="Folder to write to. [INSTANCE/reports/<wave>]")
-def weights(
-    target: str, cells: bool, register: str | None, minimum: int | None, as_json: bool, output: str | None
-) -> None:
-    """Weight a wave to its dossier register: weights.parquet and weights.json.
+def weights(target: str, as_json: bool, output: str | None, **given: Any) -> None:
+    """Weight a wave to its dossier register: weights.parquet and weights.json. A sample wave by its frame.
 
     Example: sipas weights 2026-q4
     """
-    from analysis.output import replacing, weights_json, write_weights
-    from analysis.rules import ScoreOptions
-    from analysis.scores import used_rules
-    from analysis.weights import weight_to_register
+    from analysis.about import weights_json
+    from analysis.output import replacing, write_weights
+    from analysis.waves import Given, say_weights, weigh
 
     extract = _extract(target)
     directory = _directory(output, extract)
-    rules = used_rules(extract, ScoreOptions(method="cells" if cells else None, minimum=minimum))
-    weighting = weight_to_register(extract, rules.method, minimum, register=_register(register, extract))
+    weighting = weigh(extract, Given(**given))
     with replacing(directory) as parts:
         files = write_weights(weighting, extract, parts)
     if as_json:
         _print_json(weights_json(weighting, extract) | {"files": [str(directory / file.name) for file in files]})
         return
-    found = weighting.diagnostics
     click.echo(f"written: {', '.join(str(directory / file.name) for file in files)}")
-    click.echo(
-        f"{found.responses} responses stand for {found.dossiers} dossiers in {found.classes} classes "
-        f"({weighting.method}, {len(weighting.joinings)} joinings); deff_kish {found.deff_kish:.3f}, "
-        f"n_eff_kish {found.n_eff_kish:.0f}, weights {found.smallest:.3f} to {found.largest:.3f}"
-    )
-    _print_left_aside(weighting.unrepresented, weighting.unregistered)
+    for line in say_weights(weighting):
+        click.echo(line)
 
 
 @click.command()
@@ -95,32 +89,22 @@ def weights(
 @_rules
 @click.option("--lang", type=click.Choice(["vi", "en"]), default="vi", show_default=True, help="Language of the page.")
 @click.option("--output", type=click.Path(file_okay=False), help="Folder to write to. [INSTANCE/reports/<wave>]")
-def report(
-    target: str,
-    cells: bool,
-    register: str | None,
-    minimum: int | None,
-    as_json: bool,
-    item_method: Any,
-    roll_up: Any,
-    lang: Any,
-    output: str | None,
-) -> None:
+def report(target: str, as_json: bool, lang: Any, output: str | None, **given: Any) -> None:
     """Write the report of a wave: tables, plots, weights and a page that prints on A4.
 
     Example: sipas report 2026-q4 --lang en
     """
-    from analysis.output import about, replacing, rows_json, write_tables
+    from analysis.about import about, rows_json
+    from analysis.cli_estimate import headline
+    from analysis.output import replacing, write_tables
     from analysis.report import write_report
-    from analysis.rules import ScoreOptions
-    from analysis.scores import score_wave
+    from analysis.waves import Given, left_aside, score
 
     with _progress("Report", 4) as step:
         extract = _extract(target)
         directory = _directory(output, extract)
         step()
-        options = ScoreOptions(item_method, roll_up, "cells" if cells else None, minimum)
-        result = score_wave(extract, options, register=_register(register, extract))
+        result = score(extract, Given(**given))
         step()
         with replacing(directory) as parts:
             tables = write_tables(result, parts)
@@ -132,7 +116,8 @@ def report(
         _print_json(about(result) | {"files": files, "scores": rows_json(result.scores)})
         return
     click.echo(f"written: {directory / page.html.name}, {', '.join(Path(file).name for file in files[1:])}")
-    _print_headline(result)
+    for line in (headline(result), *left_aside(result.weighting)):
+        click.echo(line)
 
 
 @click.command()
@@ -165,8 +150,10 @@ def estimate(target: str, as_json: bool, output: str | None, **given: Any) -> No
         table = cli_estimate.of_file(Path(target), given)
     else:
         _refuse(OF_A_FILE, "is for a data file of your own; a wave has its rules", "leave it out")
-        extract = _extract(target)
-        table = cli_estimate.of_wave(extract, given, _register(given["register"], extract))
+        from analysis.waves import Given, score
+
+        wanted = Given(**{name: given[name] for name in OF_A_WAVE})
+        table = cli_estimate.of_wave(score(_extract(target), wanted))
     if output:
         cli_estimate.write(table, Path(output))
         click.echo(f"written: {output}", err=as_json)
@@ -209,35 +196,37 @@ def _instance() -> Path:
     return Path((context.find_object(dict) or {}).get(INSTANCE_KEY, "instance"))
 
 
-def _home(extract: "Extract") -> Path:
-    """The instance an extract lies in, else the one the command works on."""
+def _home(extract: "Extract") -> Path | None:
+    """The instance an extract lies in: INSTANCE/extracts/<wave>/<12 hex>; None for one copied elsewhere."""
     path = extract.path.resolve()
-    return path.parents[2] if path.parents[1].name == "extracts" else _instance()
+    lies_in_one = (path.parents[1].name, path.parent.name) == ("extracts", extract.wave)
+    return path.parents[2] if lies_in_one else None
 
 
 def _directory(output: str | None, extract: "Extract") -> Path:
+    """Where to write. An extract copied out of its instance has no place of its own: the reader must name one."""
     if output:
         return Path(output)
     home = _home(extract)
-    if not home.is_dir():
-        what = f"there is no instance at {home} to put the report in"
-        raise AnalysisError(Problem(what, "--output", "give --output FOLDER, or --instance FOLDER before the command"))
+    if home is None:
+        what = "the extract lies in no instance (INSTANCE/extracts/<wave>/), so there is no reports folder of its own"
+        raise AnalysisError(Problem(what, str(extract.path), "say where to write: --output FOLDER"))
     return home / "reports" / extract.wave
-
-
-def _register(path: str | None, extract: "Extract") -> "Register | None":
-    from analysis.register import read_register_file
-
-    return read_register_file(Path(path), extract.codebook) if path else None
 
 
 def _truth(extract: "Extract") -> dict[str, Any] | None:
     """What a simulated wave should have found, where the simulator left it."""
-    path = _home(extract) / "simulations" / extract.wave / "truth.json"
-    if not (extract.manifest.simulated and path.is_file()):
+    from analysis.extract import plain_json
+
+    home = _home(extract)
+    path = home / "simulations" / extract.wave / "truth.json" if home else None
+    if not (path and extract.manifest.simulated and path.is_file()):
         return None
-    truth: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return truth
+    try:
+        return dict(plain_json(path.read_bytes()))
+    except (TypeError, ValueError, RecursionError) as error:
+        what = f"the truth of the simulated wave cannot be read: {str(error)[:200]}"
+        raise AnalysisError(Problem(what, str(path), "take the file away, or simulate the wave again")) from error
 
 
 class _progress:
@@ -252,22 +241,6 @@ class _progress:
 
     def __exit__(self, *error: object) -> None:
         self.bar.__exit__(*error)
-
-
-def _print_headline(result: "WaveResult") -> None:
-    from analysis.cli_estimate import headline
-
-    click.echo(headline(result))
-    _print_left_aside(result.weighting.unrepresented, result.weighting.unregistered)
-
-
-def _print_left_aside(unrepresented: Any, unregistered: Any) -> None:
-    for fields, words in (
-        (unrepresented, "dossiers of fields without a response, not represented"),
-        (unregistered, "responses of fields without dossiers in the register, left out"),
-    ):
-        if fields:
-            click.echo(f"{words}: {', '.join(f'{code} {count}' for code, count in fields.items())}")
 
 
 def _print_json(content: Any) -> None:

@@ -9,16 +9,14 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from analysis.about import about
 from analysis.datafile import Request, estimate_file
 from analysis.estimates import COLUMNS as NUMBERS
 from analysis.estimates import Estimates
-from analysis.extract import Extract
-from analysis.output import about, replacing, table_csv
-from analysis.register import Register
-from analysis.rules import SENTENCE, SIMULATED, ScoreOptions
-from analysis.scores import score_wave
+from analysis.output import json_text, replacing, table_csv
+from analysis.rules import NOT_RAKED, SIMULATED, notice
 from analysis.verdicts import MEASURES
-from analysis.wave_result import COLUMNS, Score, WaveResult
+from analysis.wave_result import COLUMNS, AnyResult, SampleResult, Score
 
 SHORT = ("value", "ci_low", "ci_high", "df", "n", "n_eff", "responses", "dossiers", "verdict", "suppressed")
 
@@ -57,15 +55,11 @@ class ShownTable:
         return "\n".join((*self.lines, *lines))
 
 
-def of_wave(extract: Extract, given: Mapping[str, Any], register: Register | None) -> ShownTable:
-    """The published index and overall satisfaction, for all and by field; the file holds every measure."""
-    options = ScoreOptions(
-        given["item_method"], given["roll_up"], "cells" if given["cells"] else None, given["minimum"]
-    )
-    result = score_wave(extract, options, register=register)
+def of_wave(result: AnyResult) -> ShownTable:
+    """The published index, areas and overall satisfaction, for all and by field; the file holds every measure."""
     rows = tuple(tuple(getattr(row, name) for name in COLUMNS) for row in result.scores)
     shown = ("domain", "measure", *SHORT)
-    brief = tuple(row for row in rows if row[COLUMNS.index("measure")] in MEASURES)
+    brief = tuple(row for row in rows if (found := row[COLUMNS.index("measure")]) in MEASURES or found[:5] == "area:")
     return ShownTable(COLUMNS, rows, about(result), _notices(result), shown, brief)
 
 
@@ -103,27 +97,28 @@ def _of_estimates(path: Path, request: Request, found: Estimates) -> ShownTable:
 
 def write(table: ShownTable, path: Path) -> None:
     """The whole table as CSV, put in its place only when it is complete; for a wave with what it rests on beside it."""
-    import json
-
     with replacing(path.resolve().parent) as parts:
         (parts / path.name).write_text(table_csv(table.header, table.rows), encoding="utf-8", newline="")
         if table.header == COLUMNS:
-            content = json.dumps(table.context, ensure_ascii=False, indent=2, default=str)
-            (parts / f"{path.stem}.about.json").write_text(content + "\n", encoding="utf-8")
+            (parts / f"{path.stem}.about.json").write_text(json_text(table.context), encoding="utf-8")
 
 
-def headline(result: WaveResult) -> str:
+def headline(result: AnyResult) -> str:
     """The score in a sentence, with what it may be taken for."""
     row = result.score()
     return "\n".join((*_notices(result), _sentence(row) if row else "no score"))
 
 
-def _notices(result: WaveResult) -> tuple[str, ...]:
-    rules = result.rules
+def _notices(result: AnyResult) -> tuple[str, ...]:
+    rules, sentence = result.rules, notice(result.extract.codebook.wave.kind)
     lines = [SIMULATED] if result.extract.manifest.simulated else []
-    lines += [SENTENCE["vi"], SENTENCE["en"]]
+    lines += [sentence["vi"], sentence["en"]]
+    weights = f"{rules.method} (minimum {rules.minimum})"
+    if isinstance(result, SampleResult):
+        weights = result.weighting.method
+        lines += [] if result.weighting.margins else [NOT_RAKED["vi"], f"{NOT_RAKED['en']} Give --margins FILE."]
     lines.append(
-        f"rules: item {rules.item_method}, roll-up {rules.roll_up}, weights {rules.method} (minimum {rules.minimum}), "
+        f"rules: item {rules.item_method}, roll-up {rules.roll_up}, weights {weights}, "
         f"{rules.level:g} % intervals: logit for index and factors, Korn-Graubard for shares; df of the domain"
     )
     if rules.changed:
@@ -139,7 +134,8 @@ def _notices(result: WaveResult) -> tuple[str, ...]:
 def _sentence(row: Score) -> str:
     if row.value is None:
         return f"index: not shown ({row.suppressed}); {row.note}"
-    counts = f"n {row.n}, n_eff {_brief(row.n_eff)}, {row.responses} responses / {row.dossiers} dossiers"
+    dossiers = "" if row.dossiers is None else f" / {row.dossiers} dossiers"
+    counts = f"n {row.n}, n_eff {_brief(row.n_eff)}, {row.responses} responses{dossiers}"
     return f"{_numbers(row)}, {row.verdict or 'no verdict'}; {counts}"
 
 

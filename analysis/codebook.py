@@ -1,10 +1,14 @@
 """An extract's codebook as frozen values: the wave and its rules, centres, fields, items, factors, codes in words.
 
-Public: Codebook, parse_codebook, Wave, Rules, Centre, ServiceField, Item, Factor.
+Public: Codebook, parse_codebook, Wave, Rules, Centre, ServiceField, Item, Factor, Reference, text_sha256.
 """
 
-from collections.abc import Mapping
+import hashlib
+import json
+import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from math import isfinite
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -83,6 +87,7 @@ class Item:
     source: str
     options: tuple[Option, ...]
     columns: tuple[str, ...]
+    text_sha256: str
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,19 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """A figure published elsewhere, as it was entered: decimal text, the series it belongs to, its label and source."""
+
+    year: int
+    place: str
+    measure: str
+    value: str
+    series: str
+    label: str
+    source: str
+
+
+@dataclass(frozen=True)
 class Codebook:
     wave: Wave
     questionnaire: Form
@@ -129,6 +147,7 @@ class Codebook:
     index: Index
     missing: Mapping[int, Text]
     columns: tuple[Column, ...]
+    references: tuple[Reference, ...] = ()
 
     def centre(self, code: str) -> Centre:
         return next(centre for centre in self.centres if centre.code == code)
@@ -152,7 +171,7 @@ def parse_codebook(raw: Mapping[str, Any]) -> Codebook:
             simulated=bool(wave["simulated"]),
             opened=wave.get("opened"),
             closed=wave.get("closed"),
-            rules=_known(Rules, wave.get("rules") or {}),
+            rules=_rules(wave.get("rules") or {}),
         ),
         questionnaire=_known(Form, {**raw["questionnaire"], "languages": tuple(raw["questionnaire"]["languages"])}),
         centres=tuple(_known(Centre, centre) for centre in raw["centres"]),
@@ -169,10 +188,42 @@ def parse_codebook(raw: Mapping[str, Any]) -> Codebook:
         ),
         missing={int(code): text for code, text in raw["missing"].items()},
         columns=tuple(_known(Column, column) for column in raw["columns"]),
+        references=tuple(_known(Reference, reference) for reference in raw.get("references") or ()),
     )
 
 
+def text_sha256(kind: str, text: str, options: Iterable[tuple[int, str]]) -> str:
+    """What two forms must share for their items to be the same question: Vietnamese text, kind, codes with their words.
+
+    SHA-256 of canonical JSON (sorted keys, no spaces, UTF-8) of {"kind", "options": [[code, text], …], "text"}, every
+    text in NFC. The item's code is no part of it.
+    """
+    words = {"kind": kind, "text": _nfc(text), "options": [[code, _nfc(word)] for code, word in options]}
+    canonical = json.dumps(words, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _nfc(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
+
+
+def _rules(raw: Mapping[str, Any]) -> Rules:
+    """Numbers must be numbers that a rule can have: a level of 400 would be no error further on, only nonsense."""
+    rules = _known(Rules, raw)
+    for name, low, high in (("reference_line", 0, 100), ("level", 50, 99.99)):
+        value = getattr(rules, name)
+        if not isinstance(value, int | float) or not isfinite(value) or not low <= value <= high:
+            raise ValueError(f"rule {name} is {str(value)[:40]}, not a number from {low} to {high}")
+    for name in ("minimum_cell", "minimum_class"):
+        value = getattr(rules, name)
+        if not isinstance(value, int) or not 1 <= value <= 10**9:
+            raise ValueError(f"rule {name} is {str(value)[:40]}, not a whole number from 1")
+    return rules
+
+
 def _item(raw: Mapping[str, Any]) -> Item:
+    options = tuple(Option(int(option["code"]), option["text"]) for option in raw.get("options") or ())
+    words = [(option.code, option.text.get("vi", "")) for option in options]
     return Item(
         code=raw["code"],
         kind=raw["kind"],
@@ -180,8 +231,9 @@ def _item(raw: Mapping[str, Any]) -> Item:
         factor=raw.get("factor"),
         area=raw.get("area"),
         source=raw.get("source") or "",
-        options=tuple(Option(int(option["code"]), option["text"]) for option in raw.get("options") or ()),
+        options=options,
         columns=tuple(raw.get("columns") or ()),
+        text_sha256=raw.get("text_sha256") or text_sha256(raw["kind"], raw["text"].get("vi", ""), words),
     )
 
 

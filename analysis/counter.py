@@ -1,6 +1,6 @@
 """A counter wave: whose answers count for which table, what is left out and why, and the design they form.
 
-Public: targets, Targets, counter_design, CounterDesign, centre_order.
+Public: targets, Targets, left_out_by, counter_design, CounterDesign, centre_order.
 """
 
 from collections.abc import Mapping
@@ -42,13 +42,19 @@ def targets(extract: Extract) -> Targets:
     reasons["no_field"] = np.array([code is None for code in extract.column("field")], dtype=bool)
     codes = extract.codebook.visit_codes
     reasons["no_visit"] = ~np.isin(visit, list(codes.values()))
-    kept = np.ones(extract.n, dtype=bool)
+    kept, left_out = left_out_by(reasons, extract.n)
+    return Targets({name: kept & (visit == codes[name]) for name in VISITS}, left_out)
+
+
+def left_out_by(reasons: "Mapping[str, NDArray[np.bool_]]", rows: int) -> "tuple[NDArray[np.bool_], dict[str, int]]":
+    """Rows that no reason holds for, and how many each leaves out; a row counts under the first that holds."""
+    kept = np.ones(rows, dtype=bool)
     left_out: dict[str, int] = {}
     for reason, holds in reasons.items():
         if count := int((kept & holds).sum()):
             left_out[reason] = count
         kept &= ~holds
-    return Targets({name: kept & (visit == codes[name]) for name in VISITS}, left_out)
+    return kept, left_out
 
 
 def _visit(extract: Extract) -> "NDArray[Any]":

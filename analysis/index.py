@@ -99,6 +99,7 @@ def index(
     level: float = 0.95,
     df: DegreesOfFreedom = "domain",
     interval: Literal["default", "t"] = "default",
+    areas: bool = False,
 ) -> Estimates:
     """The index, its factors and its items by domain.
 
@@ -114,12 +115,14 @@ def index(
     by, level, df : as for `analysis.mean`
     interval : "default": items under top2 Korn–Graubard, all else logit on the score's own range (0–100, mean5
         20–100) with the delta SE; "t": t for all
+    areas : also the score of each area: pooled inside under "pooled" and "area_mean", else the mean of its items or of
+        its factors, as the roll-up says
 
     Returns
     -------
-    Estimates with the variables "index", "factor:CODE" …, "item:CODE" …; n counts responses with a valid answer to any
+    Estimates with the variables "index", ("area:CODE" …,) "factor:CODE" …, "item:CODE" …; n counts responses with a valid answer to any
     item of the measure. An item without valid answers in a domain leaves item_mean, factor_mean and area_mean there
-    undefined (NaN); pooled is computed.
+    undefined (NaN), and under these roll-ups the area it is in; pooled is computed.
 
     Notes
     -----
@@ -129,13 +132,14 @@ def index(
     check_options(level, df)
     _check_choices(item_method, roll_up, interval, spec)
     codes = _read_answers(answers, spec.items, design.n)
-    pool, combine = _matrices(spec, roll_up)
+    pool, combine = _matrices(spec, roll_up, areas)
     measure = _IndexMeasure(codes, np.array((0.0, *_SCORES[item_method])), pool, combine)
     domains = read_domains(by, design.n)
     result = linearise(design, measure, domains)
     if roll_up == "area_mean":
-        result = _without_empty_items(result, len(spec.items))
-    names = ("index", *(f"factor:{code}" for code in spec.factors), *(f"item:{code}" for code in spec.items))
+        result = _without_empty_items(result, spec, areas)
+    parts = {"area": spec.areas if areas else (), "factor": spec.factors, "item": spec.items}
+    names = ("index", *(f"{kind}:{code}" for kind, codes in parts.items() for code in codes))
     shares = len(spec.items) if item_method == "top2" else 0
     if interval == "t":
         return finish(result, domains.labels, names, level, df, ("t",) * len(names))
@@ -148,12 +152,17 @@ def index(
     return finish(result, domains.labels, names, level, df, methods, rule)
 
 
-def _without_empty_items(result: Linearised, items: int) -> Linearised:
-    """Undefine the index of a domain where an item, the last variables, has no valid answer."""
+def _without_empty_items(result: Linearised, spec: IndexSpec, areas: bool) -> Linearised:
+    """Undefine the index of a domain where an item, the last variables, has no valid answer, and that item's area."""
     value, se, deff = result.value.copy(), result.se.copy(), result.deff.copy()
-    empty = np.isnan(value[:, -items:]).any(axis=1)
-    for numbers in (value, se, deff):
-        numbers[empty, 0] = np.nan
+    unanswered = np.isnan(value[:, -len(spec.items) :])
+    position = {item: place for place, item in enumerate(spec.items)}
+    parts = [list(range(len(spec.items)))]
+    parts += [[position[item] for item in items] for items in spec.areas.values()] if areas else []
+    for variable, places in enumerate(parts):
+        empty = unanswered[:, places].any(axis=1)
+        for numbers in (value, se, deff):
+            numbers[empty, variable] = np.nan
     return replace(result, value=value, se=se, deff=deff)
 
 
@@ -188,24 +197,36 @@ def _interval(result: Linearised, df: FloatArray, level: float, bottom: float, l
     return bottom + width * low, bottom + width * high
 
 
-def _matrices(spec: IndexSpec, roll_up: RollUp) -> tuple[FloatArray | None, FloatArray | None]:
-    """`pool` (items, ratios) and `combine` (ratios, variables) of the roll-up; variables: index, factors, items."""
+def _matrices(spec: IndexSpec, roll_up: RollUp, with_areas: bool) -> tuple[FloatArray | None, FloatArray | None]:
+    """`pool` (items, ratios) and `combine` (ratios, variables) of the roll-up; variables: index, areas, factors, items."""
     position = {item: i for i, item in enumerate(spec.items)}
     k = len(position)
-    factors = [[position[item] for item in items] for _, items in spec.factors.values()]
     identity = np.eye(k)
+
+    def places(items: tuple[str, ...]) -> list[int]:
+        return [position[item] for item in items]
+
+    factors = [places(items) for _, items in spec.factors.values()]
+    areas = [places(items) for items in spec.areas.values()]
+    shown = areas if with_areas else []
     if roll_up == "pooled":
-        return np.column_stack([np.ones(k), *(identity[:, f].sum(axis=1) for f in factors), identity]), None
-    means = [identity[:, f].mean(axis=1) for f in factors]
+        return np.column_stack(
+            [np.ones(k), *(identity[:, part].sum(axis=1) for part in shown + factors), identity]
+        ), None
+    means = [identity[:, part].mean(axis=1) for part in factors]
     if roll_up == "item_mean":
-        return None, np.column_stack([np.full(k, 1 / k), *means, identity])
+        return None, np.column_stack(
+            [np.full(k, 1 / k), *(identity[:, part].mean(axis=1) for part in shown), *means, identity]
+        )
     if roll_up == "factor_mean":
-        return None, np.column_stack([np.mean(means, axis=0), *means, identity])
-    areas = [identity[:, [position[item] for item in items]].sum(axis=1) for items in spec.areas.values()]
-    pool = np.column_stack([*areas, identity])
-    combine = np.zeros((len(areas) + k, 1 + len(means) + k))
+        inside = [[code == area for code, _ in spec.factors.values()] for area in spec.areas] if with_areas else []
+        scores = [np.mean([mean for mean, here in zip(means, part, strict=True) if here], axis=0) for part in inside]
+        return None, np.column_stack([np.mean(means, axis=0), *scores, *means, identity])
+    pool = np.column_stack([*(identity[:, part].sum(axis=1) for part in areas), identity])
+    combine = np.zeros((len(areas) + k, 1 + len(shown) + len(means) + k))
     combine[: len(areas), 0] = 1 / len(areas)
-    combine[len(areas) :, 1:] = np.column_stack([*means, identity])
+    combine[: len(shown), 1 : 1 + len(shown)] = np.eye(len(shown))
+    combine[len(areas) :, 1 + len(shown) :] = np.column_stack([*means, identity])
     return pool, combine
 
 

@@ -1,6 +1,6 @@
 """Files of a wave's results: tables as CSV, what they rest on as JSON, weights as Parquet. Nothing is left half written.
 
-Public: write_tables, write_weights, replacing, scores_csv, about, rows_json, cell_text.
+Public: write_tables, write_weights, replacing, scores_csv, table_csv, cell_text, json_text.
 """
 
 import csv
@@ -10,43 +10,41 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from analysis.about import about, weights_json
 from analysis.extract import Extract
 from analysis.quality import quality_json
-from analysis.register import POPULATION_TEXT
-from analysis.rules import SENTENCE, SIMULATED, UsedRules
-from analysis.wave_result import COLUMNS, Score, WaveResult
+from analysis.sample import SampleWeighting
+from analysis.wave_result import COLUMNS, AnyResult, Score, WaveResult
 from analysis.weights import Weighting
 
-ROLE_OF_FILE = {"scores": "received", "scores_filed": "filed", "scores_asked": "asked"}
 FORMULA = tuple("=+-@\t\r\n\0＝＋－＠")
-INTERVALS = {
-    "index, factors": "logit of the value with delta standard error",
-    "shares": "Korn-Graubard with n_eff capped at n",
-    "SE = 0": "Clopper-Pearson with n_eff = min(n, n_eff_kish)",
-    "adjustment": "none: each interval stands for its own row (từng lĩnh vực); verdicts are Holm-adjusted",
-}
 
 
-def write_tables(result: WaveResult, directory: Path) -> tuple[Path, ...]:
-    """scores.csv, scores_filed.csv, scores_asked.csv, scores.about.json, quality.json, weights.parquet, weights.json."""
+def write_tables(result: AnyResult, directory: Path) -> tuple[Path, ...]:
+    """scores.csv and a counter wave's other tables, scores.about.json, quality.json, weights.parquet, weights.json."""
     written = []
-    for name, rows in (("scores", result.scores), ("scores_filed", result.filed), ("scores_asked", result.asked)):
+    for name, rows in _tables(result).items():
         written.append(directory / f"{name}.csv")
         written[-1].write_text(scores_csv(rows), encoding="utf-8", newline="")
     for name, content in (("scores.about.json", about(result)), ("quality.json", quality_json(result))):
         written.append(directory / name)
-        written[-1].write_text(_json(content), encoding="utf-8")
+        written[-1].write_text(json_text(content), encoding="utf-8")
     return (*written, *write_weights(result.weighting, result.extract, directory))
 
 
-def write_weights(weighting: Weighting, extract: Extract, directory: Path) -> tuple[Path, ...]:
+def _tables(result: AnyResult) -> dict[str, tuple[Score, ...]]:
+    if isinstance(result, WaveResult):
+        return {"scores": result.scores, "scores_filed": result.filed, "scores_asked": result.asked}
+    return {"scores": result.scores}
+
+
+def write_weights(weighting: Weighting | SampleWeighting, extract: Extract, directory: Path) -> tuple[Path, ...]:
     """weights.parquet (row of the extract, final weight) and weights.json (how they came about). Confidential, both."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -54,67 +52,35 @@ def write_weights(weighting: Weighting, extract: Extract, directory: Path) -> tu
     rows = np.flatnonzero(weighting.rows).astype(np.int64)
     table, words = directory / "weights.parquet", directory / "weights.json"
     pq.write_table(pa.table({"row": rows, "weight": weighting.design.weight}), table)
-    words.write_text(_json(weights_json(weighting, extract)), encoding="utf-8")
+    words.write_text(json_text(weights_json(weighting, extract)), encoding="utf-8")
     return table, words
 
 
-def weights_json(weighting: Weighting, extract: Extract) -> dict[str, Any]:
-    return {
-        "notice": SENTENCE,
-        "simulated": SIMULATED if extract.manifest.simulated else False,
-        "confidential": {"vi": "Dữ liệu chi tiết, không công bố.", "en": "Microdata: not for publication."},
-        "population": POPULATION_TEXT[weighting.population],
-        "online_included": weighting.online_included,
-        "provenance": weighting.provenance,
-        "diagnostics": asdict(weighting.diagnostics),
-        "joinings": [asdict(joining) for joining in weighting.joinings],
-        "strata_joined": [list(centres) for centres in weighting.counter.joined],
-        "dossiers": weighting.dossiers,
-        "unrepresented": weighting.unrepresented,
-        "unregistered": weighting.unregistered,
-    }
+@contextmanager
+def replacing(directory: Path) -> Iterator[Path]:
+    """A folder to write in, inside `directory`; only when all is written does each file take its place there.
 
-
-def about(result: WaveResult) -> dict[str, Any]:
-    """What scores.csv rests on, for which its columns have no room."""
-    manifest = result.extract.manifest
-    return {
-        "wave": manifest.wave,
-        "notice": SENTENCE,
-        "simulated": SIMULATED if manifest.simulated else False,
-        "rules": rules_json(result.rules, result.extract),
-        "first_rule": rows_json(result.first_rule),
-        "tables": {
-            "scores.csv": POPULATION_TEXT["received"],
-            "scores_filed.csv": POPULATION_TEXT["filed"],
-            "scores_asked.csv": {"vi": "người đến hỏi, không gia quyền", "en": "those who asked, unweighted"},
-        },
-        "unit": "a dossier, never a person",
-        "provenance": result.weighting.provenance,
-        "not_covered": "differences between this report and another may reveal what each hides",
-    }
-
-
-def rules_json(rules: UsedRules, extract: Extract) -> dict[str, Any]:
-    one_area = len(extract.codebook.index.areas) == 1 and rules.roll_up == "area_mean"
-    return {
-        "item_method": rules.item_method,
-        "roll_up": rules.roll_up,
-        "roll_up_note": "one area only: area_mean equals pooled" if one_area else "",
-        "weighting": rules.method,
-        "minimum": rules.minimum,
-        "reference_line": rules.reference_line,
-        "level": rules.level,
-        "interval": INTERVALS,
-        "df": "PSUs - strata with a row in the domain; stratum = centre, PSU = centre x local day",
-        "population": rules.population,
-        "online_included": rules.online_included,
-        "changed_since_opening": list(rules.changed),
-    }
-
-
-def rows_json(rows: Sequence[Score]) -> list[dict[str, Any]]:
-    return [asdict(row) for row in rows]
+    Inside, so that both lie on one file system and no other folder need be writable. A folder made for the purpose is
+    taken away again when nothing came of it.
+    """
+    made = [folder for folder in (directory, *directory.parents) if not folder.exists()]
+    directory.mkdir(parents=True, exist_ok=True)
+    parts = Path(tempfile.mkdtemp(prefix=".writing-", dir=directory))
+    try:
+        yield parts
+        for file in sorted(parts.rglob("*")):
+            if file.is_file():
+                target = directory / file.relative_to(parts)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(file, target)
+    except BaseException:
+        shutil.rmtree(parts, ignore_errors=True)
+        for folder in made:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+    finally:
+        shutil.rmtree(parts, ignore_errors=True)
 
 
 def scores_csv(rows: Sequence[Score]) -> str:
@@ -141,22 +107,5 @@ def cell_text(value: object) -> str:
     return f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text
 
 
-@contextmanager
-def replacing(directory: Path) -> Iterator[Path]:
-    """A folder to write in, beside `directory`; only when all is written does each file take its place there."""
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    parts = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
-    try:
-        yield parts
-        directory.mkdir(exist_ok=True)
-        for file in sorted(parts.rglob("*")):
-            if file.is_file():
-                target = directory / file.relative_to(parts)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                os.replace(file, target)
-    finally:
-        shutil.rmtree(parts, ignore_errors=True)
-
-
-def _json(content: Mapping[str, Any]) -> str:
+def json_text(content: Mapping[str, Any]) -> str:
     return json.dumps(content, ensure_ascii=False, indent=2, default=str) + "\n"

@@ -1,17 +1,19 @@
 """What was left out of the estimates, and why, in numbers and words.
 
-Public: left_out, quality_json.
+Public: left_out, accounted, quality_json.
 """
 
 from collections import Counter
 from collections.abc import Collection, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from analysis.counter import DISPOSITIONS, VISITS, Targets
 from analysis.extract import Extract
 from analysis.publication import HIDDEN_TOGETHER
-from analysis.rules import SENTENCE, SIMULATED, Visit
-from analysis.wave_result import Exclusion, LeftOut, WaveResult
+from analysis.rules import SIMULATED, Visit, notice
+from analysis.sample import SampleWeighting
+from analysis.wave_result import AnyResult, Exclusion, LeftOut, SampleResult, WaveResult
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,6 +42,10 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "en": "Filed: a table of their own, weighted to dossiers received",
     },
     "asked": {"vi": "Hỏi thông tin: bảng riêng, không gia quyền", "en": "Asked: a table of their own, unweighted"},
+    "completed": {
+        "vi": "Phỏng vấn xong: gia quyền theo xác suất chọn, không trả lời và biên dân số",
+        "en": "Completed interviews: weighted by selection probability, non-response and resident margins",
+    },
 }
 
 
@@ -57,6 +63,11 @@ def left_out(chosen: Targets, rows: "Mapping[Visit, NDArray[np.bool_]]", hidden:
     reasons = dict(chosen.left_out)
     if unregistered := sum(int(chosen.masks[name].sum()) for name in VISITS) - sum(kept.values()):
         reasons["not_in_register"] = unregistered
+    return accounted(kept, reasons, hidden)
+
+
+def accounted(kept: Mapping[str, int], reasons: Mapping[str, int], hidden: Collection[str] = ()) -> LeftOut:
+    """Responses of each table and left out of all; with `hidden` tables enough other counts are blanked."""
     blank, together = _blank(kept, reasons, hidden)
     found = tuple(Exclusion(name, None if name in blank else n, REASONS[name]) for name, n in reasons.items())
     shown = {name: None if name in blank else count for name, count in kept.items()}
@@ -76,24 +87,44 @@ def _blank(
     return blank, together if len(blank) > 1 and together >= HIDDEN_TOGETHER else None
 
 
-def quality_json(result: WaveResult) -> dict[str, Any]:
+def quality_json(result: AnyResult) -> dict[str, Any]:
     """Plain data of quality.json."""
     found, extract = result.left_out, result.extract
-    return {
+    content: dict[str, Any] = {
         "wave": extract.wave,
-        "notice": SENTENCE,
+        "notice": notice(extract.codebook.wave.kind),
         "simulated": SIMULATED if extract.manifest.simulated else False,
         "responses": found.responses,
         "tables": [{"table": name, "responses": found.kept[name], "text": TABLES[name]} for name in found.kept],
         "left_out": [{"reason": e.reason, "responses": e.count, "text": e.text} for e in found.reasons],
         "blank_together": found.together,
-        "online_included": result.rules.online_included,
-        "flags": {name: int(extract.column(name).sum()) for name in ("late", "clock")},
-        "modes": _counts(extract, "mode"),
-        "recruitment": _counts(extract, "recruitment"),
-        "dossiers_unrepresented": result.weighting.unrepresented,
-        "strata_joined": [list(centres) for centres in result.weighting.counter.joined],
     }
+    if isinstance(result, WaveResult):
+        content["online_included"] = result.rules.online_included
+    content["flags"] = {name: int(extract.column(name).sum()) for name in ("late", "clock")}
+    content |= {"modes": _counts(extract, "mode"), "recruitment": _counts(extract, "recruitment")}
+    if isinstance(result, WaveResult):
+        content["dossiers_unrepresented"] = result.weighting.unrepresented
+        content["strata_joined"] = [list(centres) for centres in result.weighting.counter.joined]
+    if isinstance(result, SampleResult):
+        content["visits"] = visits_json(result.weighting)
+        content["strata_joined"] = [list(strata) for strata in result.weighting.strata_joined]
+    return content
+
+
+def visits_json(weighting: SampleWeighting) -> list[dict[str, Any]]:
+    """Every primary unit: how it was drawn, what became of the visits, and its factor on the base weight."""
+    return [
+        {
+            **asdict(one.unit),
+            "visited": one.unit.visited,
+            "not_visited": max(one.unit.households - one.unit.visited, 0),
+            "response_rate": one.rate,
+            "factor": one.factor,
+            "weight_given_to": one.given_to,
+        }
+        for one in weighting.visits
+    ]
 
 
 def _counts(extract: Extract, column: str) -> dict[str, int]:

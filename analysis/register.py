@@ -3,9 +3,7 @@
 Public: Register, register_of (the extract's own), read_register_file (a file given instead of it), Dossiers.
 """
 
-import csv
 import hashlib
-import io
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from analysis.codebook import Codebook
+from analysis.csvfile import parse_csv, read_bounded
 from analysis.errors import AnalysisError, Problem
 from analysis.extract import REGISTER, REGISTER_COLUMNS, Columns, Extract
 from analysis.parquet import read_parquet
@@ -103,12 +102,13 @@ def read_register_file(path: Path, codebook: Codebook) -> Register:
         Listing every line that is wrong: unknown field, negative or fractional counts, more on time than resolved,
         a cell that comes twice.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        what = f"the register cannot be read: {error.strerror}"
-        raise AnalysisError(Problem(what, str(path), "give --register the path of a CSV or Parquet file")) from error
-    rows = _parquet_rows(content, path) if path.suffix.lower() == ".parquet" else _csv_rows(content, path)
+    content = read_bounded(path, "the register", "give --register the path of a CSV or Parquet file")
+    rows: list[tuple[int, dict[str, Any]]]
+    if path.suffix.lower() == ".parquet":
+        rows = _parquet_rows(content, path)
+    else:
+        needed = [name for name in REGISTER_COLUMNS if name != "channel"]
+        rows = [(line, dict(row)) for line, row in parse_csv(content, str(path), needed)]
     problems: list[Problem] = []
     parsed: dict[tuple[str, str, str, str], tuple[int, int, int]] = {}
     known = {f.code for f in codebook.fields}
@@ -151,16 +151,6 @@ def _fault(key: tuple[str, str, str, str], counts: Sequence[int], fields: set[st
     if on_time > resolved:
         return f"{on_time} on time, but only {resolved} resolved"
     return "the same centre, field, month and channel a second time" if twice else ""
-
-
-def _csv_rows(content: bytes, path: Path) -> list[tuple[int, dict[str, Any]]]:
-    try:
-        reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
-        rows = [(reader.line_num, row) for row in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise AnalysisError(Problem(f"cannot be read as CSV: {error}", str(path), "save it as CSV in UTF-8")) from error
-    _require_columns(reader.fieldnames or (), f"{path}, line 1")
-    return rows
 
 
 def _parquet_rows(content: bytes, path: Path) -> list[tuple[int, dict[str, Any]]]:

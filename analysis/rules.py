@@ -1,8 +1,10 @@
 """The rules a wave is computed by, as words, and the sentence that goes with every result.
 
-Public: ItemMethod, RollUp, Method, Visit, ScoreOptions, UsedRules, SENTENCE, SIMULATED.
+Public: ItemMethod, RollUp, Method, Visit, ScoreOptions, UsedRules, SENTENCE, SAMPLE_SENTENCE, notice, SIMULATED,
+NOT_RAKED.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +15,16 @@ Visit = Literal["received", "filed", "asked"]
 SENTENCE = {
     "vi": "Kết quả khảo sát tại quầy; không thay thế Chỉ số SIPAS do Bộ Nội vụ công bố.",
     "en": "Result of a counter survey; it does not replace the SIPAS index published by the Ministry of Home Affairs.",
+}
+SAMPLE_SENTENCE = {
+    "vi": "Ước lượng của tỉnh, không phải số công bố của Bộ Nội vụ.",
+    "en": "The province's own estimate, not a figure published by the Ministry of Home Affairs.",
+}
+NOT_RAKED = {
+    "vi": "CHƯA HIỆU CHỈNH THEO DÂN SỐ: trọng số chỉ tính xác suất chọn và không trả lời; cơ cấu tuổi, giới của người trả "
+    "lời có thể lệch so với dân số.",
+    "en": "NOT RAKED TO THE POPULATION: the weights know selection probability and non-response only; the respondents' "
+    "ages and sexes may differ from the residents'.",
 }
 SIMULATED = "SIMULATED / DỮ LIỆU MÔ PHỎNG"
 
@@ -41,3 +53,8 @@ class UsedRules:
     online_included: bool
     changed: tuple[str, ...] = ()
     """Names of the rules that differ from those fixed before the wave opened."""
+
+
+def notice(kind: str) -> Mapping[str, str]:
+    """The sentence that belongs on every output of a wave of this kind."""
+    return SAMPLE_SENTENCE if kind == "sample" else SENTENCE

@@ -1,6 +1,6 @@
 """From an extract to published rows: weight, estimate, judge, publish.
 
-Public: score_wave, and the values it works with (Score, ScoreOptions, WaveResult, COLUMNS from analysis.wave_result).
+Public: score_wave, used_rules, usable, and the values it works with (Score, ScoreOptions, WaveResult, COLUMNS from analysis.wave_result).
 """
 
 from collections.abc import Sequence
@@ -10,27 +10,24 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from analysis import intervals
 from analysis.counter import CounterDesign, Targets, counter_design, targets
 from analysis.design import SurveyDesign
 from analysis.errors import AnalysisError, Problem
 from analysis.extract import Extract
-from analysis.publication import Cell, publish
+from analysis.judging import judge, with_verdict
+from analysis.publication import publish
 from analysis.quality import left_out
 from analysis.register import Register, register_of
 from analysis.rules import ItemMethod, Method, RollUp, ScoreOptions, UsedRules
-from analysis.table import ALL, Answers, Table, table_cells
-from analysis.verdicts import MEASURES, Candidate, IntervalAt, verdicts
-from analysis.wave_result import COLUMNS, Score, VerdictDetail, WaveResult, counted
+from analysis.table import Table, factor_shares, table_cells
+from analysis.verdicts import MEASURES
+from analysis.wave_result import COLUMNS, Score, WaveResult, counted
 from analysis.weights import Weighting, weight_to_register
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["COLUMNS", "Score", "ScoreOptions", "WaveResult", "score_wave"]
-
-BOTTOM = {"top2": 0.0, "mean5": 20.0, "mean01": 0.0}
-"""The lowest value each item method can give."""
 
 
 def score_wave(
@@ -51,11 +48,11 @@ def score_wave(
     rules = replace(rules, minimum=weighting.minimum, online_included=weighting.online_included)
     main = _weighted(extract, weighting)
     cells = table_cells(main, rules)
-    judged = _verdicts(cells, rules)
+    judged = judge(cells, rules)
     plain = replace(main, design=_unweighted(weighting.counter), weighting="none")
-    by_week = replace(main, design=_usable(weigh("received", unit="week").design))
+    by_week = replace(main, design=usable(weigh("received", unit="week").design))
     by_visits = replace(
-        main, design=_usable(weigh("received", base=_visits(extract)).design), weighting=f"{rules.method}/visits"
+        main, design=usable(weigh("received", base=_visits(extract)).design), weighting=f"{rules.method}/visits"
     )
     filed, asked = _filed(extract, chosen, weigh, register), _asked(extract, chosen)
     shown = publish(cells)
@@ -66,13 +63,13 @@ def score_wave(
         rules=rules,
         weighting=weighting,
         left_out=left_out(chosen, {"received": main.rows, "filed": filed.rows, "asked": asked.rows}, hidden),
-        scores=tuple(_with_verdict(row, judged) for row in shown),
+        scores=tuple(with_verdict(row, judged) for row in shown),
         filed=others["filed"],
         asked=others["asked"],
         unweighted=publish(table_cells(plain, rules, MEASURES)),
         sensitivity=publish(table_cells(by_visits, rules, MEASURES)),
         factor_mean=publish(table_cells(main, replace(rules, roll_up="factor_mean"), ("index",))),
-        factor_shares=_factor_shares(main, shown),
+        factor_shares=factor_shares(main, shown),
         first_rule=_first_rule(extract, main, rules, register),
         week_se=_week_se(by_week, rules, shown),
         verdicts=judged,
@@ -105,7 +102,7 @@ def _weighted(extract: Extract, weighting: Weighting) -> Table:
     return Table(
         extract,
         weighting.rows,
-        _usable(weighting.design),
+        usable(weighting.design),
         f"{weighting.method}/minimum {weighting.minimum}" if weighting.raised_from else weighting.method,
         weighting.dossiers,
         weighting.unrepresented,
@@ -113,13 +110,13 @@ def _weighted(extract: Extract, weighting: Weighting) -> Table:
     )
 
 
-def _usable(design: SurveyDesign) -> SurveyDesign | None:
+def usable(design: SurveyDesign) -> SurveyDesign | None:
     """Lone PSUs were joined with neighbours; only a table that is one PSU as a whole is left without variance."""
     return design if design.df >= 1 else None
 
 
 def _unweighted(counter: CounterDesign) -> SurveyDesign | None:
-    return _usable(SurveyDesign(np.ones(len(counter.psu)), stratum=counter.stratum, psu=counter.psu))
+    return usable(SurveyDesign(np.ones(len(counter.psu)), stratum=counter.stratum, psu=counter.psu))
 
 
 def _filed(extract: Extract, chosen: Targets, weigh: "partial[Weighting]", register: Register | None) -> Table:
@@ -155,76 +152,8 @@ def _first_rule(extract: Extract, main: Table, rules: UsedRules, register: Regis
     return publish(table_cells(main, first, MEASURES))
 
 
-def _factor_shares(main: Table, shown: Sequence[Score]) -> dict[str, dict[str, float]]:
-    """Each factor's share of all valid answers, weighted: routing makes fields differ in their mix of items.
-
-    A share times the answers of the index is a count: where a factor's is hidden, the domain has no shares.
-    """
-    answers: Answers = main.answers
-    weight = main.design.weight if main.design else np.ones(len(main.fields))
-    valid = answers.codes > 0
-    shares: dict[str, dict[str, float]] = {}
-    few = {row.domain for row in shown if row.n is None and row.measure.startswith("factor:")}
-    for row in shown:
-        if row.measure == "index" and row.value is not None and row.domain not in few:
-            inside = weight if row.domain == ALL else weight * (main.fields == row.domain)
-            sums = {name: float((inside @ valid[:, list(columns)]).sum()) for name, columns in answers.measures.items()}
-            factors = {name.removeprefix("factor:"): sums[name] for name in sums if name.startswith("factor:")}
-            shares[row.domain] = {name: count / sums["index"] for name, count in factors.items()}
-    return shares
-
-
 def _week_se(by_week: Table, rules: UsedRules, shown: Sequence[Score]) -> dict[tuple[str, str, str], float]:
     """SE with PSU = centre × ISO week, of what is shown: days of a week that resemble each other would raise it."""
     visible = {row.key for row in shown if row.value is not None}
     cells = table_cells(by_week, rules, MEASURES)
     return {c.score.key: c.score.se for c in cells if c.score.se is not None and c.score.key in visible}
-
-
-def _verdicts(cells: Sequence[Cell], rules: UsedRules) -> dict[tuple[str, str, str], VerdictDetail]:
-    shown = {row.key: row for row in publish(cells)}
-    candidates = [
-        Candidate(
-            *cell.score.key,
-            value=cell.score.value or 0.0,
-            n=cell.score.n or 0,
-            df=cell.score.df or 0.0,
-            hidden=shown[cell.score.key].value is None,
-            responses=cell.score.responses or 0,
-            dossiers=cell.score.dossiers,
-            interval=_interval_at(cell, rules.item_method),
-        )
-        for cell in cells
-        if cell.score.measure in MEASURES
-    ]
-    return verdicts(candidates, rules.reference_line, rules.level / 100)
-
-
-def _interval_at(cell: Cell, item_method: str) -> IntervalAt:
-    """The interval of a cell as the estimators draw it, at any level."""
-    score, bottom = cell.score, BOTTOM[item_method]
-    width = 100 - bottom
-    df, n = (np.array([number or 0.0]) for number in (score.df, score.n))
-    share, se = np.array([((score.value or 0.0) - bottom) / width]), np.array([(score.se or 0.0) / width])
-
-    def at(level: float) -> tuple[float, float]:
-        if score.se == 0:
-            low, high = intervals.clopper_pearson(share, np.array([cell.n_kish]), level)
-        elif cell.kind == "share":
-            low, high = intervals.korn_graubard(share, se, df, n, level)
-        else:
-            low, high = intervals.logit(share, se, df, level)
-        return bottom + width * float(low[0]), bottom + width * float(high[0])
-
-    return at
-
-
-def _with_verdict(row: Score, judged: dict[tuple[str, str, str], VerdictDetail]) -> Score:
-    """Verdict, and beside it share answered, tipping point and adjusted p as tokens of the note."""
-    detail = judged.get(row.key)
-    if detail is None or detail.reason == "suppressed":
-        return row
-    tokens = [row.note, f"no_verdict:{detail.reason}" if detail.reason else ""]
-    numbers = {"answered": detail.answered, "tipping": detail.tipping, "p_holm": detail.p_holm}
-    tokens += [f"{name}={value:.6g}" for name, value in numbers.items() if value is not None]
-    return replace(row, verdict=detail.verdict, note="; ".join(token for token in tokens if token))

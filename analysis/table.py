@@ -1,6 +1,6 @@
 """The rows of one table of a wave before publication: every measure, for all and by field.
 
-Public: Table, Answers, table_cells, number.
+Public: Table, Answers, table_cells, factor_shares, number.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +13,7 @@ import numpy as np
 
 from analysis.codebook import Codebook
 from analysis.design import SurveyDesign
+from analysis.errors import AnalysisError, Problem
 from analysis.estimates import Estimates
 from analysis.extract import Extract
 from analysis.index import IndexSpec, index
@@ -24,13 +25,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ALL = "all"
-ALL_LABEL = "Tất cả lĩnh vực"
+ALL_LABEL = {"counter": "Tất cả lĩnh vực", "sample": "Người dân từ 18 tuổi trở lên"}
 OVERALL = "overall"
+SURVEY_TOKENS: Mapping[str, tuple[str, ...]] = {"counter": (), "sample": ("own_estimate",)}
+"""What a row of a sample wave must not be mistaken for: the province's own estimate is no published figure."""
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
     """Rows of the extract that make one table, and their design (None: too few PSUs for any variance).
+
+    A sample wave has no service fields: its only domain is all.
 
     dossiers : field -> dossiers represented; None where the table is not weighted
     unrepresented : field -> dossiers of fields where nobody answered
@@ -43,6 +48,21 @@ class Table:
     dossiers: Mapping[str, int] | None = None
     unrepresented: Mapping[str, int] = field(default_factory=dict)
     online_included: bool = False
+
+    @property
+    def kind(self) -> str:
+        return self.extract.codebook.wave.kind
+
+    @cached_property
+    def n(self) -> int:
+        return int(self.rows.sum())
+
+    @property
+    def domains(self) -> list[str]:
+        """Service fields that have responses or dossiers, by code."""
+        if self.kind == "sample":
+            return []
+        return sorted({*np.unique(self.fields).tolist(), *(self.dossiers or {}), *self.unrepresented})
 
     @cached_property
     def fields(self) -> "NDArray[Any]":
@@ -69,6 +89,9 @@ class Answers:
     @classmethod
     def of(cls, extract: Extract, rows: "NDArray[np.bool_]") -> "Answers":
         book = extract.codebook
+        if not book.index.items:
+            what, remedy = "the wave's form has no index", "only waves of a form with an index have scores"
+            raise AnalysisError(Problem(what, str(extract.path), remedy))
         overall = book.roles.get("overall")
         items = book.index.items + ((overall,) if overall else ())
         codes = np.column_stack([extract.column(item)[rows] for item in items]).astype(np.int8)
@@ -76,9 +99,12 @@ class Answers:
         measures: dict[str, tuple[int, ...]] = {"index": tuple(range(len(book.index.items)))}
         if overall:
             measures[OVERALL] = (place[overall],)
+        spec = index_spec(book)
+        if len(spec.areas) > 1:
+            measures |= {f"area:{code}": tuple(place[item] for item in part) for code, part in spec.areas.items()}
         measures |= {f"factor:{f.code}": tuple(place[item] for item in f.items) for f in book.index.factors}
         measures |= {f"item:{item}": (place[item],) for item in book.index.items}
-        return cls(items, np.maximum(codes, 0), measures, index_spec(book))
+        return cls(items, np.maximum(codes, 0), measures, spec)
 
     def column(self, item: str) -> "NDArray[Any]":
         """Codes of one item as estimators take them: −1 where there is no valid answer."""
@@ -105,7 +131,7 @@ def table_cells(table: Table, rules: UsedRules, measures: Sequence[str] | None =
     chosen = tuple(measures or table.answers.measures)
     found = _estimates(table, rules) if table.design and table.rows.any() else None
     cells = [cell for measure in chosen if (cell := _cell(table, rules, found, ALL, measure))]
-    for code in sorted({*np.unique(table.fields).tolist(), *(table.dossiers or {}), *table.unrepresented}):
+    for code in table.domains:
         cells += [_cell(table, rules, found, code, measure) for measure in chosen]
     return tuple(cells)
 
@@ -135,14 +161,17 @@ def _estimates(table: Table, rules: UsedRules) -> _Found:
     pooled: RollUp = "pooled"
     for spec, roll_up in ((answers.spec, rules.roll_up), (IndexSpec((overall,)) if overall else None, pooled)):
         found.append({})
-        for kind, by in ((ALL, None), ("field", table.fields)):
+        for kind in (ALL, "field")[: 2 if table.domains else 1]:
             if spec:
-                found[-1][kind] = index(design, codes, spec, rules.item_method, roll_up, by=by, level=level)
+                by, areas = (None if kind == ALL else table.fields), len(spec.areas) > 1
+                found[-1][kind] = index(
+                    design, codes, spec, rules.item_method, roll_up, by=by, level=level, areas=areas
+                )
     return _Found(*found)
 
 
 def _cell(table: Table, rules: UsedRules, found: _Found | None, domain: str, measure: str) -> Cell:
-    inside = np.ones(len(table.fields), dtype=bool) if domain == ALL else table.fields == domain
+    inside = np.ones(table.n, dtype=bool) if domain == ALL else table.fields == domain
     estimate = found.one(domain, measure) if found else None
     valid = inside & table.answers.valid(measure)
     n = int(valid.sum())
@@ -155,7 +184,7 @@ def _cell(table: Table, rules: UsedRules, found: _Found | None, domain: str, mea
         wave=table.extract.wave,
         domain_kind=ALL if domain == ALL else "field",
         domain=domain,
-        label=ALL_LABEL if domain == ALL else _label(table.extract, domain),
+        label=ALL_LABEL[table.kind] if domain == ALL else _label(table.extract, domain),
         measure=measure,
         item_method=rules.item_method,
         roll_up=rules.roll_up,
@@ -194,13 +223,34 @@ def _dossiers(table: Table, domain: str) -> int | None:
 def _note(table: Table, share: bool, domain: str) -> str:
     """Tokens that keep a row honest outside its file: simulated or not, weighting, interval, whom it leaves out."""
     tokens = [SIMULATED] if table.extract.manifest.simulated else []
-    tokens += ["counter_survey", f"weights={table.weighting}"]
+    tokens += [f"{table.kind}_survey", *SURVEY_TOKENS[table.kind], f"weights={table.weighting}"]
     tokens.append(f"interval={'korn_graubard' if share else 'logit'}")
+    if table.weighting == "nonresponse":
+        tokens.append("not_raked")
     if table.online_included:
         tokens.append("online_included")
     if domain == ALL and (missed := sum(table.unrepresented.values())):
         tokens.append(f"unrepresented={missed}")
     return "; ".join(tokens)
+
+
+def factor_shares(table: Table, shown: Sequence[Score]) -> dict[str, dict[str, float]]:
+    """Each factor's share of all valid answers, weighted: routing makes domains differ in their mix of items.
+
+    A share times the answers of the index is a count: where a factor's is hidden, the domain has no shares.
+    """
+    answers = table.answers
+    weight = table.design.weight if table.design else np.ones(table.n)
+    valid = answers.codes > 0
+    shares: dict[str, dict[str, float]] = {}
+    few = {row.domain for row in shown if row.n is None and row.measure.startswith("factor:")}
+    for row in shown:
+        if row.measure == "index" and row.value is not None and row.domain not in few:
+            inside = weight if row.domain == ALL else weight * (table.fields == row.domain)
+            sums = {name: float((inside @ valid[:, list(columns)]).sum()) for name, columns in answers.measures.items()}
+            factors = {name.removeprefix("factor:"): sums[name] for name in sums if name.startswith("factor:")}
+            shares[row.domain] = {name: count / sums["index"] for name, count in factors.items()}
+    return shares
 
 
 def number(value: float | None) -> float | None:

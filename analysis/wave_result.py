@@ -1,6 +1,7 @@
 """What the analysis of a wave yields, as frozen values that know no printing.
 
-Public: Score (one row of scores.csv), COLUMNS, counted, WaveResult, VerdictDetail, LeftOut, Exclusion; UsedRules.
+Public: Score (one row of scores.csv), COLUMNS, counted, VerdictDetail, LeftOut, Exclusion; UsedRules; Result and its
+two kinds, WaveResult (a counter wave) and SampleResult; AnyResult.
 """
 
 from collections.abc import Iterable, Mapping
@@ -8,9 +9,22 @@ from dataclasses import dataclass, fields
 
 from analysis.extract import Extract
 from analysis.rules import UsedRules
+from analysis.sample import SampleWeighting
 from analysis.weights import Weighting
 
-__all__ = ["COLUMNS", "Exclusion", "LeftOut", "Score", "UsedRules", "VerdictDetail", "WaveResult", "counted"]
+__all__ = [
+    "COLUMNS",
+    "AnyResult",
+    "Exclusion",
+    "LeftOut",
+    "Result",
+    "SampleResult",
+    "Score",
+    "UsedRules",
+    "VerdictDetail",
+    "WaveResult",
+    "counted",
+]
 
 
 @dataclass(frozen=True)
@@ -94,32 +108,25 @@ class VerdictDetail:
 
 
 @dataclass(frozen=True)
-class WaveResult:
-    """Everything a report shows. All rows went through publication: what is None here must not be shown anywhere.
+class Result:
+    """What every report shows. All rows went through publication: what is None here must not be shown anywhere.
 
-    scores, filed, asked : rows of scores.csv, scores_filed.csv, scores_asked.csv.
-    unweighted : index and overall with weight 1, same design.
-    sensitivity : index and overall with weights from 1/(1 + times had to come back).
-    factor_mean : the index rolled up as factor_mean, beside the headline.
-    factor_shares : domain -> factor -> its share of all valid answers, weighted (0-1).
-    first_rule : the headline by the rules fixed before the wave opened, when others were asked for; else empty.
-    week_se : (domain_kind, domain, measure) -> SE with PSU = centre x ISO week.
-    verdicts : (domain_kind, domain, measure) -> VerdictDetail.
+    scores : rows of scores.csv
+    unweighted : index and overall with weight 1, same design
+    factor_mean : the index rolled up as factor_mean, beside the headline
+    factor_shares : domain -> factor -> its share of all valid answers, weighted (0-1)
+    first_rule : the headline by the rules fixed before the wave opened, when others were asked for; else empty
+    verdicts : (domain_kind, domain, measure) -> VerdictDetail
     """
 
     extract: Extract
     rules: UsedRules
-    weighting: Weighting
     left_out: LeftOut
     scores: tuple[Score, ...]
-    filed: tuple[Score, ...]
-    asked: tuple[Score, ...]
     unweighted: tuple[Score, ...]
-    sensitivity: tuple[Score, ...]
     factor_mean: tuple[Score, ...]
     factor_shares: Mapping[str, Mapping[str, float]]
     first_rule: tuple[Score, ...]
-    week_se: Mapping[tuple[str, str, str], float]
     verdicts: Mapping[tuple[str, str, str], VerdictDetail]
 
     def score(self, domain: str = "all", measure: str = "index", rows: tuple[Score, ...] | None = None) -> Score | None:
@@ -128,3 +135,33 @@ class WaveResult:
             row for row in (self.scores if rows is None else rows) if (row.domain, row.measure) == (domain, measure)
         )
         return next(found, None)
+
+
+@dataclass(frozen=True)
+class WaveResult(Result):
+    """The result of a counter wave.
+
+    filed, asked : rows of scores_filed.csv, scores_asked.csv
+    sensitivity : index and overall with weights from 1/(1 + times had to come back)
+    week_se : (domain_kind, domain, measure) -> SE with PSU = centre x ISO week
+    """
+
+    weighting: Weighting
+    filed: tuple[Score, ...]
+    asked: tuple[Score, ...]
+    sensitivity: tuple[Score, ...]
+    week_se: Mapping[tuple[str, str, str], float]
+
+
+@dataclass(frozen=True)
+class SampleResult(Result):
+    """The result of a sample wave.
+
+    not_raked : index, overall and areas by the weights before raking; empty where nothing was raked
+    """
+
+    weighting: SampleWeighting
+    not_raked: tuple[Score, ...]
+
+
+AnyResult = WaveResult | SampleResult

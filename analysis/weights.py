@@ -6,7 +6,6 @@ Public: weight_to_register, Weighting, Joining, Diagnostics.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from analysis.design import SurveyDesign
 from analysis.errors import AnalysisError, Problem
 from analysis.extract import Extract
 from analysis.joining import join_neighbours
+from analysis.provenance import software
 from analysis.register import COUNTS, Population, Register, register_of
 from analysis.rules import Method
 
@@ -125,11 +125,12 @@ def weight_to_register(
     source = register or register_of(extract)
     rule = extract.codebook.wave.rules.minimum(method) if minimum is None else minimum
     dossiers = source.dossiers(population)
-    rows = (chosen or targets(extract)).masks[population].copy()
+    chosen = chosen or targets(extract)
+    rows = chosen.masks[population].copy()
     fields = extract.column("field")
     known, answered = dossiers.by_field(), _tally(fields[rows])
     rows &= np.isin(fields.astype(str), [code for code in known if code in answered])
-    _require(extract, source, rows, known, population)
+    _require(extract, source, rows, known, population, chosen)
     counter = counter_design(extract, rows, unit)
     start = np.ones(extract.n) if base is None else base
     plain = SurveyDesign(start[rows], stratum=counter.stratum, psu=counter.psu)
@@ -188,7 +189,12 @@ def _tally(labels: Iterable[Any]) -> dict[Any, int]:
 
 
 def _require(
-    extract: Extract, source: Register, rows: "NDArray[np.bool_]", known: Mapping[str, int], population: Population
+    extract: Extract,
+    source: Register,
+    rows: "NDArray[np.bool_]",
+    known: Mapping[str, int],
+    population: Population,
+    chosen: Targets,
 ) -> None:
     if not known:
         months = ", ".join(extract.codebook.wave.months)
@@ -196,9 +202,19 @@ def _require(
         remedy = f"sipas register import FILE, then sipas extract {extract.wave}; or give --register FILE"
         raise AnalysisError(Problem(what, f"{extract.path}, {source.source}", remedy))
     if not rows.any():
-        what = f"no response can be weighted to dossiers {COUNTS[population]}"
-        remedy = "complete responses with a field that the register knows are needed; see what was left out"
+        what = f"no response can be weighted to dossiers {COUNTS[population]}: {_counts(extract, chosen, population)}"
+        remedy = "complete responses with a field that the register knows are needed"
         raise AnalysisError(Problem(what, str(extract.path), remedy))
+
+
+def _counts(extract: Extract, chosen: Targets, population: Population) -> str:
+    """What became of every response of the extract, for a wave of which none can be weighted."""
+    counts = dict(chosen.left_out) | {
+        f"visit {name}": int(mask.sum()) for name, mask in chosen.masks.items() if name != population and mask.any()
+    }
+    if unknown := int(chosen.masks[population].sum()):
+        counts["not_in_register"] = unknown
+    return f"{extract.n} responses" + "".join(f", {name} {count}" for name, count in counts.items())
 
 
 def _margins(
@@ -291,10 +307,6 @@ def _diagnostics(
 
 
 def _provenance(extract: Extract, source: Register, method: Method, options: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        software = f"sipas {version('sipas')}"
-    except PackageNotFoundError:
-        software = "sipas, not installed"
     return {
         "wave": extract.wave,
         "simulated": extract.manifest.simulated,
@@ -302,5 +314,5 @@ def _provenance(extract: Extract, source: Register, method: Method, options: Map
         "register": {"source": source.source, "sha256": source.sha256},
         "method": method,
         "options": options,
-        "software": software,
+        "software": software(),
     }
