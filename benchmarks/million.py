@@ -89,6 +89,9 @@ def events(form: Questionnaire, centres: list[str]) -> Iterator[tuple[str, dict[
         },
     )  # fmt: skip
     yield "wave_opened", {"wave": WAVE, "opened": stamp(OPENED)}
+    for centre in centres:
+        yield "device_added", {"device": f"{centre}-1", "centre": centre, "simulated": 1}
+        yield "device_enrolled", {"device": f"{centre}-1"}
 
 
 def ground(connection: sqlite3.Connection, form: Questionnaire, settings: Settings) -> list[str]:
