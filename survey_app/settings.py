@@ -128,7 +128,7 @@ def _problems(raw: Mapping[str, Any], path: Path) -> list[Problem]:
             )
         elif isinstance(value, int) and not isinstance(value, bool) and value < 1:
             found.append(Problem(f"{name} is {value}", str(path), "write a number of at least 1"))
-        elif name == "backup_at" and not HOUR.fullmatch(value):
+        elif name == "backup_at" and isinstance(value, str) and not HOUR.fullmatch(value):
             found.append(
                 Problem(f"backup_at is {value!r}", str(path), 'write a time of day as "02:00", or "" for no backups')
             )

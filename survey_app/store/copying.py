@@ -1,13 +1,14 @@
 """SQL for whole files: the copy of a store made while others write, and what a restore needs to know of two stores.
 
-`copy_store`, `use_wal`, `GivenUp`, `given_up`.
+`copy_store`, `use_wal`, `schema_steps`, `GivenUp`, `given_up`.
 """
 
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from survey_app.store.connection import _connect, _damage_named
+from survey_app import migrations
+from survey_app.store.connection import _connect, _damage_named, _ours
 
 MOST_NAMED = 10_000
 
@@ -29,6 +30,12 @@ def use_wal(path: Path) -> None:
     """What a store is opened with: the copy in a backup is without."""
     with _damage_named(path), contextlib.closing(_connect(path, "rw")) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
+
+
+def schema_steps(path: Path) -> tuple[str, ...]:
+    """The steps a store was made by, also where it is of another version than the program."""
+    with _damage_named(path), contextlib.closing(_connect(path, "ro")) as connection:
+        return migrations.applied(_ours(connection, path))
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from survey_app.store.auditing import LedgerRow, answers_text
 from survey_app.store.recording import RESPONSE_COLUMNS
 from survey_app.verification.audit import check_lists, check_register, check_waves
 from survey_app.verification.chain import RESTORE, Link, follow, hold_against, unannounced
+from survey_app.verification.restores import Heads, given_up_heads, unexplained
 from survey_app.verification.rights import check_devices, check_officials
 from survey_app.verification.texts import Purges, check_conflicts, sealed_texts, wrong_texts
 from survey_app.verification.witnesses import HeadsLog, Witnesses, read_backups, read_heads_log, read_manifests
@@ -39,12 +40,14 @@ def _silent(done: int, total: int) -> None:
 class _Kept:
     """What is known outside the store: confirmed before the snapshot, in heads.log after it began, and elsewhere.
 
-    `elsewhere`: in extracts, in backups, and in what the caller brought along.
+    `elsewhere`: in extracts, in backups, and in what the caller brought along. What a restore gave up, and the audit
+    says so, is held against nothing.
     """
 
     confirmed: Witnesses
     now: HeadsLog
     elsewhere: tuple[Witnesses, ...]
+    given_up: Heads
 
     def problems(self, hashes: Mapping[int, str], chain: str, name: str, things: str) -> list[Problem]:
         return [
@@ -53,7 +56,9 @@ class _Kept:
             *(
                 problem
                 for kept in self.elsewhere
-                for problem in hold_against(hashes, kept.get(chain, []), name, things)
+                for problem in hold_against(
+                    hashes, unexplained(kept.get(chain, []), chain, self.given_up), name, things
+                )
             ),
         ]
 
@@ -62,8 +67,9 @@ class _Kept:
         named: set[str] = set()
         for witnesses in (self.confirmed, *self.elsewhere):
             for chain in sorted(witnesses.keys() - chains - named):
-                named.add(chain)
-                yield Problem(f"wave {chain!r} was removed: {witnesses[chain][-1].source} knows it", "wave", RESTORE)
+                if left := unexplained(witnesses[chain], chain, self.given_up):
+                    named.add(chain)
+                    yield Problem(f"wave {chain!r} was removed: {left[-1].source} knows it", "wave", RESTORE)
 
 
 def verify(settings: Settings, step: Step = _silent, held: Witnesses | None = None) -> tuple[Problem, ...]:
@@ -88,12 +94,22 @@ def verify(settings: Settings, step: Step = _silent, held: Witnesses | None = No
         ]
         # Read after the snapshot's first reading: whatever it knows was announced here before it was committed.
         now, _ = read_heads_log(settings.heads_log)
-        kept = _Kept(before.confirmed, now, (extracted, backed_up, held or {}))
+        given_up, more = _given_up(store)
+        problems += more
+        kept = _Kept(before.confirmed, now, (extracted, backed_up, held or {}), given_up)
         problems += _check_events(store, kept)
         for look in (check_waves, check_lists, check_conflicts, check_register, check_devices, check_officials):
             problems += _readable(look, store)
         problems += _readable(lambda store: _check_responses(store, settings, kept, step), store)
     return tuple(problems)
+
+
+def _given_up(store: Store) -> tuple[Heads, list[Problem]]:
+    try:
+        return given_up_heads(store), []
+    except _UNREADABLE as error:
+        what = f"an event of a restore cannot be read: {type(error).__name__}"
+        return frozenset(), [Problem(what, str(store.settings.store_path), RESTORE)]
 
 
 def _readable(look: Callable[[Store], Iterable[Problem]], store: Store) -> list[Problem]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from survey_app.heads_log import TORN
 from survey_app.model import Head
 from survey_app.problems import Problem
 from survey_app.verification.chain import Witness
@@ -33,12 +34,16 @@ class HeadsLog:
 def read_heads_log(path: Path) -> tuple[HeadsLog, list[Problem]]:
     """Each line: time, chain, count, head, and `pending` where it only announces.
 
-    A line that cannot be read is a problem, and does not hide the others.
+    A line that cannot be read is a problem, and does not hide the others. What a power cut left of a line is none: it
+    stands at the end, or is marked so by whoever wrote next.
     """
     found, announced = Witnesses(), Witnesses()
     problems: list[Problem] = []
     text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-    for number, line in enumerate(text.splitlines(), start=1):
+    *lines, _torn = text.split("\n")
+    for number, line in enumerate(lines, start=1):
+        if line.endswith(TORN):
+            continue
         parts = LINE.fullmatch(line)
         if parts is None:
             problems.append(
