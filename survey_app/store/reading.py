@@ -50,6 +50,17 @@ class Reading(Recording):
             found.setdefault(psu, {})[disposition] = count
         return found
 
+    def outcomes(self, wave_id: str) -> dict[tuple[str, str], int]:
+        """How many responses of a sample wave, given before its closing, have which village and disposition."""
+        return {
+            (psu, disposition): count
+            for psu, disposition, count in self._rows(
+                "SELECT psu, disposition, count(*) FROM response"
+                " WHERE wave = ? AND after_close = 0 AND psu IS NOT NULL GROUP BY psu, disposition",
+                (wave_id,),
+            )
+        }
+
     def is_stored(self, uuid: str) -> bool:
         return self._row("SELECT 1 FROM response WHERE uuid = ?", (uuid,)) is not None
 
