@@ -35,7 +35,7 @@ class Village:
 
     @property
     def visited(self) -> int:
-        return sum(self.counts.get(kind, 0) for kind in DISPOSITIONS)
+        return sum(self.counts.values())
 
     @property
     def finished(self) -> bool:
@@ -47,8 +47,11 @@ def village_page(device: Device, wave: Wave) -> Response:
     provided = services()
     store = provided.reader()
     with store.snapshot():
-        visited = store.visited(wave.id)
-        villages = [Village(unit, visited.get(unit.psu, {})) for unit in store.frame(wave.id)]
+        outcomes = store.outcomes(wave.id)
+        villages = [
+            Village(unit, {kind: outcomes.get((unit.psu, kind), 0) for kind in DISPOSITIONS})
+            for unit in store.frame(wave.id)
+        ]
         form = store.questionnaire(wave.questionnaire, wave.version)
     chosen = next((village for village in villages if village.unit.psu == request.args.get("psu")), None)
     size, slow = text_size(request.args.get("size")), request.args.get("slow") == "1"
