@@ -22,7 +22,7 @@ from survey_app.model import VIETNAM, Wave
 from survey_app.population import load_model
 from survey_app.province import read_centres, read_fields
 from survey_app.questionnaire import load, shipped
-from survey_app.register import read_register, register_hash
+from survey_app.register import open_register, read_register
 from survey_app.response import parse_response
 from survey_app.simulation import Options, prepare
 from survey_app.store import Store
@@ -66,9 +66,8 @@ def build(directory: Path, responses: int) -> Path:
                 store.record(parsed, device=device, received=now, sent_at=now)
         store.close_wave(WAVE, at=datetime(2026, 11, 1, tzinfo=VIETNAM) - timedelta(seconds=1))
         known = {centre.code for centre in store.centres()}, {field.code for field in store.fields()}
-        store.import_register(
-            read_register(simulation.register, *known), simulation.register.name, register_hash(simulation.register)
-        )
+        table = open_register(simulation.register)
+        store.import_register(read_register(table, *known), table.name, table.sha256)
         print(f"{store.response_count(WAVE):,} SIMULATED responses, {dossiers:,} dossiers at the counter")
     return settings.instance
 

@@ -62,7 +62,7 @@ def test_from_nothing_to_an_extract(settings: Settings, run: Run, tmp_path: Path
         record(store, device, response(1), response(2))
     register = tmp_path / "register.csv"
     register.write_text("centre,field,month,received,resolved,on_time\n00691,ho-tich,2026-10,9,8,7\n")
-    assert "1 rows of 2026-10: 9 dossiers" in run("register", "import", str(register)).stdout
+    assert "1 row of 2026-10: 9 dossiers" in run("register", "import", str(register)).stdout
     assert run("verify").stdout == "clean: 2 responses in 1 wave\n"
     path = Path(run("extract", "q4").stdout.strip())
     assert json.loads((path / "manifest.json").read_text())["counts"] == {"responses": 2, "register": 1}

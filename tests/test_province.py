@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from survey_app.province import ProvinceError, read_centres, read_fields
+from survey_app.province import read_centres, read_fields
+from survey_app.table_file import TableError
 
 DATA = Path(__file__).parent.parent / "survey_app" / "data"
 
@@ -19,7 +20,7 @@ def written(folder: Path, text: str) -> Path:
 
 
 def problems(read: Callable[[Path], object], path: Path) -> list[tuple[str, str]]:
-    with pytest.raises(ProvinceError) as caught:
+    with pytest.raises(TableError) as caught:
         read(path)
     assert all(problem.remedy for problem in caught.value.problems)
     return [(problem.what, problem.where.removeprefix("list.csv: ")) for problem in caught.value.problems]
@@ -76,6 +77,11 @@ def test_files_as_spreadsheets_write_them(tmp_path: Path, separator: str, start:
     ]
 
 
+def test_decomposed_letters_are_composed(tmp_path: Path) -> None:
+    (centre,) = read_centres(written(tmp_path, "code,name\n1,Ha\u0300 Giang\n"))
+    assert centre.name == "H\u00e0 Giang"
+
+
 def test_without_groups_communes_are_grouped_by_code(tmp_path: Path) -> None:
     rows = "".join(f"c{number:02},Commune {number},commune\n" for number in range(13))
     centres = read_centres(written(tmp_path, "code,name,kind\n" + rows + "HUB,Hub,province\n"))
@@ -92,7 +98,7 @@ def test_fields_keep_the_order_of_the_file(tmp_path: Path) -> None:
 
 
 CENTRE_CASES = [
-    ("", "the header lacks code", "line 1"),
+    ("", "the file is empty", "list.csv"),
     ("code\n1\n", "the header lacks name", "line 1"),
     ("code,name,district\n1,a,b\n", "the header has the unknown column 'district'", "line 1"),
     ("code,name,name\n1,a,b\n", "the header has name twice", "line 1"),
@@ -101,8 +107,8 @@ CENTRE_CASES = [
     ("code,name\n1,a\n1,b\n", "the code '1' comes twice", "line 3, code"),
     ("code,name\n1 2,a\n", "the code '1 2' is not of the form agreed", "line 2, code"),
     ("code,name\n1,\n", "the text is empty", "line 2, name"),
-    ("code,name\n1,Ha\u0300 Giang\n", "the text is not in Unicode form NFC", "line 2, name"),
-    ('code,name\n1,"a\nb"\n', "the text holds a control character", "line 3, name"),
+    ("code,name\n1,a\x08b\n", "name holds a character that cannot be seen (U+0008)", "line 2, name"),
+    ('code,name\n1,"a\nb"\n', "the line cannot be read: unexpected end of data", "line 2"),
     ("code,name,kind\n1,a,district\n", "unknown kind 'district'", "line 2, kind"),
     ("code,name,group\n1,a,\n", "the text is empty", "line 2, group"),
     ('code,name\n1,"a"b\n', "the line cannot be read: ',' expected after '\"'", "line 2"),

@@ -1,13 +1,17 @@
 """Reading the register: every bad line is named, nothing is half imported, a new import supersedes."""
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
+from survey_app.extract import write_extract
 from survey_app.model import RegisterRow
-from survey_app.register import RegisterError, read_register, register_hash
+from survey_app.register import open_register, read_register
 from survey_app.store import Store
+from survey_app.table_file import TableError
 from tests.ground import CENTRES, FIELDS, make_store
 
 HEADER = "centre,field,month,channel,received,resolved,on_time"
@@ -62,17 +66,21 @@ BAD = [
 
 @pytest.mark.parametrize(("line", "said"), BAD, ids=[said for _, said in BAD])
 def test_a_bad_line_is_named(tmp_path: Path, line: str, said: str) -> None:
-    with pytest.raises(RegisterError) as refused:
+    with pytest.raises(TableError) as refused:
         read(write(tmp_path, HEADER, GOOD, line))
-    assert [(problem.what, problem.where) for problem in refused.value.problems] == [
-        (f"{said}", "register.csv, line 3")
-    ]
+    (problem,) = refused.value.problems
+    assert problem.what == said and problem.remedy
+    assert problem.where.split(",")[0] == "register.csv: line 3"
 
 
 def test_every_bad_line_and_every_fault_of_it_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RegisterError) as refused:
+    with pytest.raises(TableError) as refused:
         read(write(tmp_path, HEADER, "99999,ca-hat,2026-10,counter,9,8,7", GOOD, "00691,ho-tich,x,counter,9,8,7"))
-    assert [problem.where[-1] for problem in refused.value.problems] == ["2", "2", "4"]
+    assert [problem.where.removeprefix("register.csv: ") for problem in refused.value.problems] == [
+        "line 2, centre",
+        "line 2, field",
+        "line 4, month",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -82,25 +90,25 @@ def test_every_bad_line_and_every_fault_of_it_is_named(tmp_path: Path) -> None:
         ([f"{HEADER},note", GOOD], "unknown column 'note'"),
         ([f"{HEADER},centre", GOOD], "has centre twice"),
         ([HEADER], "has no rows"),
-        ([], "lacks centre"),
-        ([HEADER, '"00691,ho-tich'], "not a CSV file"),
+        ([], "the file is empty"),
+        ([HEADER, '"00691,ho-tich'], "the line cannot be read"),
         ([HEADER, GOOD, GOOD.replace("counter", "all")], "channel all beside counter"),
     ],
 )
 def test_a_bad_file_is_named(tmp_path: Path, lines: list[str], said: str) -> None:
-    with pytest.raises(RegisterError, match=said):
+    with pytest.raises(TableError, match=said):
         read(write(tmp_path, *lines))
 
 
 def test_another_encoding_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "register.csv"
     path.write_bytes("centre,Lĩnh vực".encode("utf-16"))
-    with pytest.raises(RegisterError, match="not UTF-8"):
+    with pytest.raises(TableError, match="not UTF-8"):
         read(path)
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RegisterError, match="cannot be read"):
+    with pytest.raises(TableError, match="cannot be read"):
         read(tmp_path / "none.csv")
 
 
@@ -121,10 +129,29 @@ def test_a_new_import_of_a_month_supersedes_and_the_earlier_stays(store: Store) 
 
 def test_an_import_is_in_the_audit_with_the_files_hash(store: Store, tmp_path: Path) -> None:
     path = write(tmp_path, HEADER, GOOD)
-    store.import_register(read(path), path.name, register_hash(path))
+    file = open_register(path)
+    store.import_register(read(path), file.name, file.sha256)
     (event,) = store.events(["register_imported"])
-    assert (event.detail["source"], event.detail["sha256"]) == ("register.csv", register_hash(path))
+    assert (event.detail["source"], event.detail["sha256"]) == (
+        "register.csv",
+        hashlib.sha256(path.read_bytes()).hexdigest(),
+    )
     assert (event.detail["months"], event.detail["rows"]) == (["2026-10"], 1)
+
+
+def test_a_month_that_no_wave_names_is_taken_and_the_extract_leaves_it_out(store: Store) -> None:
+    store.import_register([row("2026-10", 5), row("2027-01", 9)], "r.csv", "a" * 64)
+    path = write_extract(store, store.settings, "q4")
+    assert pq.read_table(path / "register.parquet").column("month").to_pylist() == ["2026-10"]
+
+
+def test_what_is_hashed_is_what_was_parsed(store: Store, tmp_path: Path) -> None:
+    """The file may change between reading and importing."""
+    path = write(tmp_path, HEADER, GOOD)
+    file = open_register(path)
+    write(tmp_path, HEADER, GOOD.replace("90", "95"))
+    assert read_register(file, CENTRES, FIELDS)[0].received == 90
+    assert file.sha256 != open_register(path).sha256
 
 
 def test_other_months_are_not_read(store: Store) -> None:

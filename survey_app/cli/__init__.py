@@ -25,6 +25,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "survey_app.cli.instance:verify",
         "Recompute every hash and chain, and name whatever was changed, removed, inserted or cut off.",
     ),
+    "backup": (
+        "survey_app.cli.backup:backup",
+        "Copy the instance as it is at one moment, and verify the copy; whoever writes meanwhile goes on.",
+    ),
+    "restore": (
+        "survey_app.cli.backup:restore",
+        "Make the instance of BACKUP again, verified, in a new folder or in the place of the present one.",
+    ),
     "purge": (
         "survey_app.cli.purge:purge",
         "Delete comments whose time is over, for ever; responses and chains stay whole.",
@@ -35,10 +43,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Field a simulated wave and show the whole chain, then serve a kiosk to try; everything is SIMULATED.",
     ),
     "questionnaire": ("survey_app.cli.forms:questionnaire", "Check and show questionnaire files."),
-    "wave": ("survey_app.cli.fieldwork:wave", "Create, open, close and list waves."),
+    "wave": ("survey_app.cli.wave:wave", "Create, open, close and list waves."),
     "centre": ("survey_app.cli.fieldwork:centre", "Import and list service centres."),
     "field": ("survey_app.cli.fieldwork:field", "Import and list service fields."),
-    "device": ("survey_app.cli.fieldwork:device", "Add, list and revoke kiosk devices."),
+    "device": ("survey_app.cli.device:device", "Add, list and revoke kiosk devices."),
+    "reference": (
+        "survey_app.cli.reference:reference",
+        "Import and list published figures, which reports of sample waves show beside the province's own.",
+    ),
     "register": ("survey_app.cli.register:register", "Import the register of dossiers handled."),
     "simulate": (
         "survey_app.cli.simulate:simulate",

@@ -73,6 +73,11 @@ def echo_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
+def counted(count: int, thing: str) -> str:
+    """`1 centre`, `2 centres`."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
 def echo_values(pairs: Iterable[tuple[str, object]]) -> None:
     """One `name: value` a line."""
     for name, value in pairs:

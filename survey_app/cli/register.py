@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from survey_app.cli.context import opened_store
+from survey_app.cli.context import counted, opened_store
 
 
 @click.group()
@@ -25,13 +25,17 @@ def import_register(file: Path) -> None:
 
     Example: sipas register import register-2026-10.csv
     """
-    from survey_app.register import read_register, register_hash
+    from survey_app.register import open_register, read_register
 
+    table = open_register(file)
     with opened_store(write=True) as store:
         rows = read_register(
-            file, {centre.code for centre in store.centres()}, {field.code for field in store.fields("known")}
+            table, {centre.code for centre in store.centres()}, {field.code for field in store.fields("known")}
         )
-        store.import_register(rows, file.name, register_hash(file))
+        store.import_register(rows, table.name, table.sha256)
+        taken = {month for wave in store.waves() for month in wave.months}
     months = sorted({row.month for row in rows})
     dossiers = sum(row.received for row in rows)
-    click.echo(f"imported {len(rows)} rows of {', '.join(months)}: {dossiers} dossiers received")
+    click.echo(f"imported {counted(len(rows), 'row')} of {', '.join(months)}: {counted(dossiers, 'dossier')} received")
+    if unnamed := [month for month in months if month not in taken]:
+        click.echo(f"no wave names {', '.join(unnamed)} yet")
