@@ -22,7 +22,7 @@ from pathlib import Path
 
 from survey_app.locks import server_lock
 from survey_app.problems import Problem, SipasError
-from survey_app.settings import Settings, create_instance
+from survey_app.settings import Settings, create_instance, made_whole
 from survey_app.store import Store
 
 OPEN_DAYS = 22
@@ -132,10 +132,23 @@ def prepare_instance(instance: Path) -> Settings:
         if not settings.demo:
             raise _not_ours(instance, "it is a real instance")
         with server_lock(settings.server_lock):
-            shutil.rmtree(instance)
-    settings = create_instance(instance, demo=True)
-    Store.create(settings).close()
+            _clear(instance)
+    with made_whole(instance):
+        settings = create_instance(instance, demo=True)
+        Store.create(settings).close()
     return settings
+
+
+def _clear(instance: Path) -> None:
+    """What says that it is a demo goes last: a removal cut short can be begun again."""
+    last = [instance / "secret.key", instance / "config.toml"]
+    for path in sorted(set(instance.iterdir()) - set(last)):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    for path in last:
+        path.unlink(missing_ok=True)
 
 
 def _not_ours(instance: Path, reason: str) -> DemoError:

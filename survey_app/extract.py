@@ -4,12 +4,13 @@
 same data, options and pyarrow give the same bytes.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,9 +80,10 @@ def write_extract(
         "ledger": {"count": head.count, "head": head.head},
     }
     files["manifest.json"] = _manifest(form, files, {**facts, "simulated": wave.simulated})
-    path = _place(settings.extracts / wave.id, files)
-    step(4, STEPS)
-    store.log_event("extract", {**facts, "manifest_sha256": hashlib.sha256(files["manifest.json"]).hexdigest()})
+    noted = {**facts, "manifest_sha256": hashlib.sha256(files["manifest.json"]).hexdigest()}
+    with _placed(settings.extracts / wave.id, files) as path:
+        step(4, STEPS)
+        store.log_event("extract", noted)
     step(STEPS, STEPS)
     return path
 
@@ -195,20 +197,32 @@ def _json(data: Mapping[str, Any]) -> bytes:
 # ---- files
 
 
-def _place(folder: Path, files: Mapping[str, bytes]) -> Path:
-    """Write all files beside, then rename: whoever looks sees a whole extract or none."""
+@contextlib.contextmanager
+def _placed(folder: Path, files: Mapping[str, bytes]) -> Iterator[Path]:
+    """Write all files beside, then rename: whoever looks sees a whole extract or none.
+
+    A new one is taken away again if what follows fails: there is no extract that the audit does not know.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with folder_lock(folder):
         for abandoned in folder.glob(f"{_BESIDE}*"):  # nobody else writes here now: its process was killed
             shutil.rmtree(abandoned)
-        return _place_alone(folder / hashlib.sha256(files["manifest.json"]).hexdigest()[:12], files)
+        target = folder / hashlib.sha256(files["manifest.json"]).hexdigest()[:12]
+        new = not target.exists()
+        _place_alone(target, files)
+        try:
+            yield target
+        except BaseException:
+            if new:
+                shutil.rmtree(target, ignore_errors=True)
+            raise
 
 
-def _place_alone(target: Path, files: Mapping[str, bytes]) -> Path:
+def _place_alone(target: Path, files: Mapping[str, bytes]) -> None:
     if target.exists():
         _refuse_altered(target, files)
         os.utime(target / "manifest.json")  # it is the newest again
-        return target
+        return
     beside = Path(tempfile.mkdtemp(prefix=_BESIDE, dir=target.parent))
     try:
         for name, content in files.items():
@@ -221,7 +235,6 @@ def _place_alone(target: Path, files: Mapping[str, bytes]) -> Path:
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise
-    return target
 
 
 def _refuse_altered(target: Path, files: Mapping[str, bytes]) -> None:

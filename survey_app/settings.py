@@ -1,10 +1,13 @@
 """One instance's settings: `config.toml`, the secret key beside it, and where everything lies."""
 
+import errno
 import os
 import re
 import secrets
+import shutil
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,10 @@ CONFIG, KEY = "config.toml", "secret.key"
 FOLDERS = ("extracts", "registers", "questionnaires", "backups", "reports", "simulations")
 HOUR = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]|")
 DEFAULT_PROVINCE = {"vi": "Tỉnh Tuyên Quang", "en": "Tuyên Quang province"}
+
+
+MOST_BYTES = 64 * 1024
+"""Of config.toml and of the key: more is something else."""
 
 
 class SettingsError(SipasError):
@@ -91,12 +98,12 @@ class Settings:
             swapping.finish(instance)
         path = instance / CONFIG
         try:
-            raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+            raw = tomllib.loads(_small_file(path).decode("utf-8-sig").replace("\r\n", "\n"))
+        except (FileNotFoundError, NotADirectoryError):
             raise SettingsError(
                 Problem("no instance here", str(instance), f"make one: sipas --instance {instance} init")
             ) from None
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
             raise SettingsError(Problem(f"config.toml cannot be read: {error}", str(path), "mend the file")) from None
         problems = _problems(raw, path)
         key = _read_key(instance / KEY, problems)
@@ -139,9 +146,20 @@ def _problems(raw: Mapping[str, Any], path: Path) -> list[Problem]:
     return found
 
 
+def _small_file(path: Path) -> bytes:
+    """The content of a plain file; never one that has no end, or that waits for a writer."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is no plain file", str(path))
+    with path.open("rb") as stream:
+        content = stream.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise OSError(errno.EFBIG, f"it is larger than {MOST_BYTES // 1024} KiB", str(path))
+    return content
+
+
 def _read_key(path: Path, problems: list[Problem]) -> bytes:
     try:
-        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
+        key = bytes.fromhex(_small_file(path).decode("ascii").strip())
     except (OSError, ValueError) as error:
         problems.append(Problem(f"the instance's key cannot be read: {error}", str(path), "restore it from the backup"))
         return b""
@@ -162,6 +180,23 @@ def read_key(path: Path) -> bytes:
     if len(key) != 32:
         raise SettingsError(Problem("the key is not 32 bytes", str(path), "name the secret.key of an instance"))
     return key
+
+
+@contextmanager
+def made_whole(instance: Path) -> Iterator[None]:
+    """What is made there inside is there afterwards, or none of it, whatever interrupts the making."""
+    new = not os.path.lexists(instance)
+    before = set(instance.iterdir()) if instance.is_dir() else set()
+    try:
+        yield
+    except BaseException:
+        after = set(instance.iterdir()) if instance.is_dir() else set()
+        for path in [instance] if new and instance.is_dir() else after - before:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        raise
 
 
 def create_instance(instance: Path, *, demo: bool = False, key: bytes | None = None) -> Settings:

@@ -2,8 +2,6 @@
 
 import contextlib
 import io
-import signal
-import types
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,23 +34,21 @@ def demo(instance: Path | None, responses: int, seed: int, port: int, no_serve: 
 
     server = DemoServer(free_port(None if no_serve else port))
     path = instance or _given_before() or DEFAULT
-    # A plain kill ends the demo as Ctrl-C does, so that no server is left behind.
-    # Both named: started in the background of a script, a process inherits SIGINT as ignored.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
     try:
         outcome = run_demo(path, responses, seed, server, _Command(path), click.echo)
         _show(outcome, server, served=not no_serve)
         if not no_serve:
-            server.wait()
-    except KeyboardInterrupt:
-        click.echo("\nDừng. / Stopped.")
+            _serve(server)
     finally:
         server.stop()
 
 
-def _interrupt(_: int, __: types.FrameType | None) -> None:
-    raise KeyboardInterrupt
+def _serve(server: "DemoServer") -> None:
+    """Until Ctrl-C, or a plain kill: here that is how it ends."""
+    try:
+        server.wait()
+    except KeyboardInterrupt:
+        click.echo("\nDừng. / Stopped.")
 
 
 def _given_before() -> Path | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from survey_app.cli.context import complain, instance_path, opened_store, progress
-from survey_app.settings import Settings, create_instance, read_key
+from survey_app.settings import Settings, create_instance, made_whole, read_key
 
 
 @click.command()
@@ -24,8 +24,10 @@ def init(key: Path | None) -> None:
     """
     from survey_app.store import Store
 
-    settings = create_instance(instance_path(), key=read_key(key) if key else None)
-    Store.create(settings).close()
+    given = read_key(key) if key else None
+    with made_whole(instance_path()):
+        settings = create_instance(instance_path(), key=given)
+        Store.create(settings).close()
     click.echo(f"made {settings.instance}")
     click.echo("next: sipas centre import, sipas field import, sipas wave create")
 

@@ -71,7 +71,9 @@ class Connection:
             if hold:
                 undo.callback(hold.release)
             if swapping.is_pending(settings.instance):
-                raise refusal("a restore was cut short", str(settings.instance), "run the command again: it goes on first")
+                raise refusal(
+                    "a restore was cut short", str(settings.instance), "run the command again: it goes on first"
+                )
             path = _existing(settings)
             with _damage_named(path):
                 connection = _connect(path, "rw" if write else "ro")
@@ -282,7 +284,7 @@ _TROUBLE = {
 def database_trouble(error: sqlite3.Error, path: Path) -> Problem | None:
     """What SQLite's error means to a person; None when the statement was at fault, not the file or the disk."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
-    if code in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_RANGE):
+    if code in (sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_RANGE):
         return None
     what, remedy = _TROUBLE.get(code, ("the store is damaged", "keep the file, and restore the newest backup"))
     return Problem(f"{what}: {error}", str(path), remedy)
