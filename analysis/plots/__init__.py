@@ -107,16 +107,17 @@ def draw_scores(
     axis: Callable[[float], str],
     reference: float,
     reference_label: str,
+    label_width: float = LABELS,
 ) -> Drawing:
     """Points with intervals, one line a domain, columns of words at the right edge, the reference line labelled.
 
-    `axis` words the scale, given the floor at which it begins.
+    `axis` words the scale, given the floor at which it begins; `label_width` is in inches.
     """
     widths = (0.85, 1.38, 0.5, 0.8)[-len(headers) :]
     with house_style():
         sheet = Sheet(wording, len(lines) * ROW + 0.8)
         right = sheet.width - sheet.margin - sum(widths) - 0.1
-        axes = _rows(sheet, [(line.label, line.whole) for line in lines], LABELS + 0.1, right)
+        axes = _rows(sheet, [(line.label, line.whole) for line in lines], label_width + 0.1, right)
         floor_at = _scale(axes, [line.point for line in lines], reference)
         _reference(axes, reference, reference_label)
         for row, line in enumerate(lines):
@@ -241,7 +242,7 @@ def _rows(sheet: Sheet, labels: Sequence[tuple[str, bool]], left: float, right: 
         axes.axhline(row - 0.5, color=MUTED if strong else RULE, linewidth=0.8 if strong else 0.5, zorder=0)
     for row, (label, whole) in enumerate(labels):
         weight = SEMIBOLD if whole else 400
-        parts = wrap(label, LABELS - sheet.margin, BODY, 2, weight)
+        parts = wrap(label, left - 0.1 - sheet.margin, BODY, 2, weight)
         for line, part in enumerate(parts):
             offset = (line - (len(parts) - 1) / 2) * 0.165
             sheet.text(sheet.margin, sheet.top + 0.3 + (row + 0.5) * ROW + offset, part, weight=weight)

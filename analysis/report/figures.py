@@ -1,28 +1,31 @@
 """The four plots of a wave's result: its rows turned into the lines that analysis.plots draws.
 
-Public: draw (all four, by name).
+Public: draw (all four, by name); wording, point, axis_words, weights_plot for the plots of other waves.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from math import isfinite
+from typing import Any
 
 from analysis import plots
 from analysis.report.findings import factor_finding, response_finding, score_finding
-from analysis.report.reading import Reading
+from analysis.report.reading import CounterReading, Reading
 from analysis.wave_result import Score
 
 CLASSES = 24
 VERDICTS: Mapping[str, plots.Shape] = {"above": "above", "below": "below", "cannot_tell": "cannot_tell"}
 
 
-def draw(reading: Reading) -> dict[str, plots.Drawing]:
+def draw(reading: CounterReading) -> dict[str, plots.Drawing]:
     """scores, factors, responses, weights."""
     drawings = (_scores(reading), _factors(reading), _responses(reading), _weights(reading))
     return {drawing.name: drawing for drawing in drawings}
 
 
-def _wording(reading: Reading, name: str, title: str, description: str, notes: tuple[str, ...] = ()) -> plots.Wording:
+def _wording(
+    reading: CounterReading, name: str, title: str, description: str, notes: tuple[str, ...] = ()
+) -> plots.Wording:
     words, rules = reading.words, reading.result.rules
     subtitle = words(
         f"plot.{name}_subtitle",
@@ -43,26 +46,33 @@ def _wording(reading: Reading, name: str, title: str, description: str, notes: t
         dossiers=words.whole(whole.dossiers if whole else None),
     )
     online = (words("report.online"),) if rules.online_included else ()
-    footnote = " ".join((*notes, source, *online, words("word.counter")))
-    return plots.Wording(name, title, subtitle, footnote, description, words("word.band") if reading.simulated else "")
+    return wording(reading, (name, title, description), subtitle, (*notes, source, *online))
 
 
-def _point(row: Score | None, shape: plots.Shape) -> plots.Point | None:
+def wording(reading: Reading[Any], told: tuple[str, str, str], subtitle: str, notes: tuple[str, ...]) -> plots.Wording:
+    """What stands around a plot. told : name of the file, title, text alternative."""
+    name, title, description = told
+    footnote = " ".join((*notes, reading.sentence))
+    band = reading.words("word.band") if reading.simulated else ""
+    return plots.Wording(name, title, subtitle, footnote, description, band)
+
+
+def point(row: Score | None, shape: plots.Shape) -> plots.Point | None:
     return None if row is None or row.value is None else plots.Point(row.value, row.ci_low, row.ci_high, shape)
 
 
-def _axis(reading: Reading, floor: float) -> str:
+def axis_words(reading: Reading[Any], floor: float) -> str:
     words = reading.words
     return words("plot.axis", floor=words.whole(floor)) if floor else words("plot.axis_zero")
 
 
-def _scores(reading: Reading) -> plots.Drawing:
+def _scores(reading: CounterReading) -> plots.Drawing:
     words = reading.words
     rows = reading.domains()
     lines = [
         plots.ScoreLine(
             reading.label(row),
-            _point(row, VERDICTS.get(row.verdict, "none")),
+            point(row, VERDICTS.get(row.verdict, "none")),
             reading.why_hidden(row),
             (
                 words.score(row.value),
@@ -85,19 +95,19 @@ def _scores(reading: Reading) -> plots.Drawing:
         _wording(reading, "scores", title, description, notes),
         lines,
         tuple(words(f"plot.col_{name}") for name in ("index", "verdict", "n", "n_eff")),
-        axis=partial(_axis, reading),
+        axis=partial(axis_words, reading),
         reference=reading.reference,
         reference_label=words("plot.reference", reference=reading.reference_text),
     )
 
 
-def _factors(reading: Reading) -> plots.Drawing:
+def _factors(reading: CounterReading) -> plots.Drawing:
     words, result = reading.words, reading.result
     rows = reading.domains()
     panels = [
         plots.FactorPanel(
             words.text(factor.text),
-            tuple(_point(result.score(row.domain, f"factor:{factor.code}"), "plain") for row in rows),
+            tuple(point(result.score(row.domain, f"factor:{factor.code}"), "plain") for row in rows),
         )
         for factor in reading.codebook.index.factors
     ]
@@ -107,13 +117,13 @@ def _factors(reading: Reading) -> plots.Drawing:
         _wording(reading, "factors", title, description, (words("plot.unadjusted_only"),)),
         [(reading.label(row), row.domain_kind == "all") for row in rows],
         panels,
-        axis=partial(_axis, reading),
+        axis=partial(axis_words, reading),
         reference=reading.reference,
         hidden=words("word.hidden"),
     )
 
 
-def _responses(reading: Reading) -> plots.Drawing:
+def _responses(reading: CounterReading) -> plots.Drawing:
     words = reading.words
     rows = sorted(reading.fields(), key=lambda row: -_answered(row))
     whole = reading.result.score()
@@ -150,14 +160,29 @@ def _answered(row: Score) -> float:
     return -1.0 if row.responses is None else 100 * row.responses / row.dossiers if row.dossiers else 0.0
 
 
-def _weights(reading: Reading) -> plots.Drawing:
+def _weights(reading: CounterReading) -> plots.Drawing:
+    weight = reading.result.weighting.design.weight if reading.counts_shown else ()
+    none = reading.words("finding.weights_none" if reading.counts_shown else "finding.weights_hidden")
+    return weights_plot(
+        reading, partial(_wording, reading, "weights"), weight, "finding.weights", none, "plot.axis_weights"
+    )
+
+
+def weights_plot(
+    reading: Reading[Any],
+    around: Callable[[str, str], plots.Wording],
+    weights: Any,
+    finding: str,
+    none: str,
+    axis: str,
+) -> plots.Drawing:
+    """A histogram of weights. `around` words the plot, given title and text alternative; `none`: said without weights."""
     import numpy as np
 
     words = reading.words
-    weight = np.asarray(reading.result.weighting.design.weight, dtype=float)
-    weight = weight[weight > 0] if reading.counts_shown else weight[:0]
+    weight = np.asarray(weights, dtype=float)
+    weight = weight[weight > 0]
     classes: list[plots.WeightClass] = []
-    none = words("finding.weights_none" if reading.counts_shown else "finding.weights_hidden")
     title, mean = none, None
     if len(weight):
         counts, edges = np.histogram(weight, bins=CLASSES, range=(0, float(weight.max()) or 1))
@@ -168,7 +193,7 @@ def _weights(reading: Reading) -> plots.Drawing:
         mean = float(weight.mean())
         kept = 100 * weight.sum() ** 2 / (len(weight) * (weight**2).sum())
         title = words(
-            "finding.weights",
+            finding,
             low=words.number(float(weight.min()), 1),
             high=words.number(float(weight.max()), 1),
             mean=words.number(mean, 1),
@@ -176,10 +201,10 @@ def _weights(reading: Reading) -> plots.Drawing:
         )
     description = words("plot.describe", kind=words("plot.kind_weights"), finding=title)
     return plots.draw_weights(
-        _wording(reading, "weights", title, description),
+        around(title, description),
         classes,
         mean if mean and isfinite(mean) else None,
-        axis=words("plot.axis_weights"),
+        axis=words(axis),
         mean_label=words("plot.mean", mean=words.number(mean, 1)),
         empty=none,
         count=words.whole,

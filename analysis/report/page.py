@@ -7,10 +7,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.report.reading import Reading
-from analysis.report.sections import Lead, Section, lead, sections
+from analysis.report import sample_sections, sections
+from analysis.report.reading import CounterReading, Reading, SampleReading
+from analysis.report.sections import Lead, Section
 from analysis.report.words import Language, Words
-from analysis.wave_result import WaveResult
+from analysis.wave_result import AnyResult, SampleResult
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -34,6 +35,7 @@ class Page:
     """Everything the template shows, in words."""
 
     title: str
+    sentence: str
     about: str
     body: str
     simulated: bool
@@ -43,19 +45,16 @@ class Page:
 
 
 def write_report(
-    result: WaveResult, directory: Path, language: Language, truth: Mapping[str, Any] | None = None
+    result: AnyResult, directory: Path, language: Language, truth: Mapping[str, Any] | None = None
 ) -> ReportFiles:
-    """Write report.html (report.en.html) and scores, factors, responses, weights as .svg and .png into `directory`.
+    """Write report.html (report.en.html) and the plots as .svg and .png into `directory`.
 
     truth : a simulated wave's truth.json, shown beside the estimates; None for any other wave
     """
-    from analysis.report.figures import draw
-
-    reading = Reading(result, Words(language))
-    drawings = draw(reading)
+    page, drawings = _read(result, Words(language), truth)
     directory.mkdir(parents=True, exist_ok=True)
     html = directory / f"report{SUFFIX[language]}.html"
-    html.write_text(render(reading, drawings, truth), encoding="utf-8")
+    html.write_text(render(page, drawings, Words(language)), encoding="utf-8")
     written = []
     for name, drawing in drawings.items():
         picture = directory / f"{name}{SUFFIX[language]}.png"
@@ -67,7 +66,7 @@ def write_report(
     return ReportFiles(html, tuple(written))
 
 
-def render(reading: Reading, drawings: Mapping[str, "Drawing"], truth: Mapping[str, Any] | None) -> str:
+def render(page: Page, drawings: Mapping[str, "Drawing"], words: Words) -> str:
     """The page as HTML: every text escaped, the plots inline."""
     from markupsafe import Markup
 
@@ -77,14 +76,28 @@ def render(reading: Reading, drawings: Mapping[str, "Drawing"], truth: Mapping[s
         name: {"title": drawing.title, "inline": Markup(inline(drawing.svg))} for name, drawing in drawings.items()
     }
     template = _environment().get_template("report.html.j2")
-    return template.render(page=_page(reading, truth), words=reading.words, plots=pictures, style=Markup(_style()))
+    return template.render(page=page, words=words, plots=pictures, style=Markup(_style()))
 
 
-def _page(reading: Reading, truth: Mapping[str, Any] | None) -> Page:
+def _read(result: AnyResult, words: Words, truth: Mapping[str, Any] | None) -> tuple[Page, dict[str, "Drawing"]]:
+    """The page and its plots, as the kind of wave has them."""
+    from analysis.report import figures, sample_figures
+
+    if isinstance(result, SampleResult):
+        sample = SampleReading(result, words)
+        page = _page(sample, "sample", sample_sections.lead(sample), sample_sections.sections(sample, truth))
+        return page, sample_figures.draw(sample)
+    counter = CounterReading(result, words)
+    page = _page(counter, "report", sections.lead(counter), sections.sections(counter, truth))
+    return page, figures.draw(counter)
+
+
+def _page(reading: Reading[Any], place: str, lead: Lead, parts: tuple[Section, ...]) -> Page:
+    """place : where in the messages the title of such a wave stands."""
     words, book, manifest = reading.words, reading.codebook, reading.result.extract.manifest
     opened, closed = reading.opened_closed
     about = words(
-        "report.about",
+        f"{place}.about",
         opened=opened,
         closed=closed,
         months=reading.months_text,
@@ -101,12 +114,13 @@ def _page(reading: Reading, truth: Mapping[str, Any] | None) -> Page:
     )
     province = [centre.full_name for centre in book.centres if centre.kind == "province"]
     return Page(
-        title=words("report.title", wave=reading.wave_title),
+        title=words(f"{place}.title", wave=reading.wave_title),
+        sentence=reading.sentence,
         about=about,
         body=province[0] if province else reading.wave_title,
         simulated=reading.simulated,
-        lead=lead(reading),
-        sections=sections(reading, truth),
+        lead=lead,
+        sections=parts,
         provenance=provenance,
     )
 

@@ -1,17 +1,18 @@
 """A wave's result read in one language: labels, rules, dates and rows looked up the way sentences need them.
 
-Public: Reading.
+Public: Reading, CounterReading, SampleReading.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Generic, TypeVar
 
 from analysis.codebook import Codebook
 from analysis.register import POPULATION_TEXT
 from analysis.report.findings import Spread, Told
 from analysis.report.words import Words
-from analysis.wave_result import Score, VerdictDetail, WaveResult, counted
+from analysis.wave_result import SampleResult, Score, VerdictDetail, WaveResult, counted
 
 HIDDEN = ("unreliable", "confidential", "complementary")
 #: How a note of scores.csv begins -> the sentence that says it; what follows a comparison is its limit. The other
@@ -28,10 +29,20 @@ TOKENS = (
 )
 
 
+R = TypeVar("R", WaveResult, SampleResult)
+
+
 @dataclass(frozen=True)
-class Reading:
-    result: WaveResult
+class Reading(Generic[R]):
+    """`Reading[WaveResult]` of a counter wave, `Reading[SampleResult]` of a sample wave."""
+
+    result: R
     words: Words
+
+    @property
+    def sentence(self) -> str:
+        """What belongs on every page and plot of a wave of this kind."""
+        return self.words("sample.sentence" if isinstance(self.result, SampleResult) else "word.counter")
 
     @property
     def codebook(self) -> Codebook:
@@ -71,6 +82,11 @@ class Reading:
         return self.words.text(text) if text else population
 
     @property
+    def two_areas(self) -> bool:
+        """Whether the form's index has areas of its own beside the whole."""
+        return len(self.codebook.index.areas) > 1
+
+    @property
     def months_text(self) -> str:
         return self.words.listed(map(self.words.month, self.codebook.wave.months))
 
@@ -104,8 +120,10 @@ class Reading:
         return self.labels.get(row.domain) or row.label or row.domain
 
     def measure_label(self, measure: str) -> str:
-        """The words of index, overall, factor:X, item:CODE."""
+        """The words of index, overall, area:X, factor:X, item:CODE."""
         kind, _, code = measure.partition(":")
+        if kind == "area":
+            return next((self.words.text(one.text) for one in self.codebook.index.areas if one.code == code), code)
         if kind == "factor":
             return next((self.words.text(one.text) for one in self.codebook.index.factors if one.code == code), code)
         if kind == "item":
@@ -163,3 +181,7 @@ class Reading:
             for row in rows
             if row is not None and row.value is not None
         ]
+
+
+CounterReading = Reading[WaveResult]
+SampleReading = Reading[SampleResult]

@@ -9,7 +9,7 @@ from typing import Any
 
 from analysis.report import tables
 from analysis.report.findings import tipping_sentence, verdict_sentence
-from analysis.report.reading import Reading
+from analysis.report.reading import CounterReading
 from analysis.report.table import Table
 from analysis.report.weighting import (
     diagnostics_table,
@@ -23,14 +23,16 @@ from analysis.report.weighting import (
 
 @dataclass(frozen=True)
 class Lead:
-    """What stands first: the score, its interval, the verdict, and what it rests on."""
+    """What stands first: the score, its interval, the verdict, and what it rests on. `warning` is said loudly."""
 
+    name: str
     value: str
     interval: str
     verdict: str
     sentences: tuple[str, ...]
     facts: tuple[tuple[str, str], ...]
     limits: tuple[str, ...]
+    warning: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Section:
     bullets: tuple[str, ...] = field(default=())
 
 
-def lead(reading: Reading) -> Lead:
+def lead(reading: CounterReading) -> Lead:
     words, score = reading.words, reading.result.score()
     hidden = reading.why_hidden(score)
     if score is None or hidden:
@@ -57,10 +59,10 @@ def lead(reading: Reading) -> Lead:
     detail = reading.verdict(score) if score else None
     why = hidden or reading.reason(detail.reason if detail else "")
     verdict = verdict_sentence(words, "" if hidden or not score else score.verdict, reading.reference_text, why)
-    return Lead(value, interval, verdict, _trust(reading), _facts(reading), _limits(reading))
+    return Lead(words("lead.index"), value, interval, verdict, _trust(reading), _facts(reading), _limits(reading))
 
 
-def _trust(reading: Reading) -> tuple[str, ...]:
+def _trust(reading: CounterReading) -> tuple[str, ...]:
     """Share answered, tipping point, and near the ceiling the share of the dissatisfied."""
     words, score = reading.words, reading.result.score()
     detail = reading.verdict(score) if score else None
@@ -76,7 +78,7 @@ def _trust(reading: Reading) -> tuple[str, ...]:
     return tuple(filter(None, (*sentences, *reading.notes(score))))
 
 
-def _facts(reading: Reading) -> tuple[tuple[str, str], ...]:
+def _facts(reading: CounterReading) -> tuple[tuple[str, str], ...]:
     words, score, overall = reading.words, reading.result.score(), reading.result.score("all", "overall")
     facts = []
     if score:
@@ -104,7 +106,7 @@ def _facts(reading: Reading) -> tuple[tuple[str, str], ...]:
     return (*facts, (words("lead.overall"), text))
 
 
-def _limits(reading: Reading) -> tuple[str, ...]:
+def _limits(reading: CounterReading) -> tuple[str, ...]:
     words, rules = reading.words, reading.result.rules
     said = [words("report.unit"), words("lead.no_plan", reference=reading.reference_text)]
     if rules.online_included:
@@ -118,7 +120,7 @@ def _limits(reading: Reading) -> tuple[str, ...]:
     return tuple(said)
 
 
-def sections(reading: Reading, truth: Mapping[str, Any] | None) -> tuple[Section, ...]:
+def sections(reading: CounterReading, truth: Mapping[str, Any] | None) -> tuple[Section, ...]:
     words = reading.words
     comparison = "compare_truth" if truth else "compare"
     return (
@@ -168,7 +170,7 @@ def sections(reading: Reading, truth: Mapping[str, Any] | None) -> tuple[Section
     )
 
 
-def _method(reading: Reading) -> tuple[tuple[str, str], ...]:
+def _method(reading: CounterReading) -> tuple[tuple[str, str], ...]:
     words, rules, book = reading.words, reading.result.rules, reading.codebook
     reference = {"reference": reading.reference_text}
     roll_up = words(f"roll_up.{rules.roll_up}_long")
@@ -192,6 +194,6 @@ def _method(reading: Reading) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _uses(reading: Reading) -> tuple[str, ...]:
+def _uses(reading: CounterReading) -> tuple[str, ...]:
     names = ("may_service", "may_follow", "not_index", "not_rank", "not_citizens")
     return tuple(reading.words(f"limits.{name}") for name in names)

@@ -1,12 +1,13 @@
 """The tables of a report: a wave's published rows as words, in the order an official reads them.
 
-Public: field_table, overall_table, factor_table, mix_table, item_table, response_table, plain_table, comparison_table.
+Public: field_table, overall_table, factor_table, mix_table, item_table, response_table, plain_table, comparison_table;
+value_cells, shown_cell, truth_cells, true_value for the tables of other waves.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analysis.report.reading import Reading
+from analysis.report.reading import CounterReading, Reading
 from analysis.report.table import Cell, Column, Notes, Row, Table
 from analysis.wave_result import Score
 
@@ -14,16 +15,16 @@ NEAR_CEILING = 88.0
 """From here on the share of the dissatisfied is printed beside."""
 
 
-def field_table(reading: Reading) -> Table:
+def field_table(reading: CounterReading) -> Table:
     """The headline by service field, with verdict, share answered and tipping point."""
     return _verdict_table(reading, "index", "fields", "index")
 
 
-def overall_table(reading: Reading) -> Table:
+def overall_table(reading: CounterReading) -> Table:
     return _verdict_table(reading, "overall", "overall", "overall")
 
 
-def _verdict_table(reading: Reading, measure: str, name: str, column: str) -> Table:
+def _verdict_table(reading: CounterReading, measure: str, name: str, column: str) -> Table:
     words, notes = reading.words, Notes()
     columns = (
         Column(words("col.field"), False),
@@ -44,7 +45,7 @@ def _verdict_table(reading: Reading, measure: str, name: str, column: str) -> Ta
             Row(
                 (
                     Cell(reading.label(score), marks=_marks(reading, score, notes)),
-                    *_value(reading, score),
+                    *value_cells(reading, score),
                     *_counts(reading, score),
                     Cell(words.score(None if not detail or detail.answered is None else 100 * detail.answered)),
                     Cell(verdict, short=True),
@@ -68,7 +69,7 @@ def _tipping(score: Score, tipping: float | None) -> float | None:
     return tipping
 
 
-def _ceiling(reading: Reading, measure: str) -> str:
+def _ceiling(reading: CounterReading, measure: str) -> str:
     """Near the ceiling, the share not satisfied (only top2 has one)."""
     words = reading.words
     if reading.result.rules.item_method != "top2" and measure == "index":
@@ -80,7 +81,7 @@ def _ceiling(reading: Reading, measure: str) -> str:
     return words("note.dissatisfied", shares=shares)
 
 
-def _marks(reading: Reading, score: Score, notes: Notes) -> tuple[str, ...]:
+def _marks(reading: CounterReading, score: Score, notes: Notes) -> tuple[str, ...]:
     """Notes of a row: why there is no verdict, what to review."""
     words = reading.words
     detail = reading.verdict(score)
@@ -91,14 +92,14 @@ def _marks(reading: Reading, score: Score, notes: Notes) -> tuple[str, ...]:
     return tuple(sorted(marks, key=int))
 
 
-def _value(reading: Reading, score: Score | None) -> tuple[Cell, ...]:
+def value_cells(reading: Reading[Any], score: Score | None) -> tuple[Cell, ...]:
     """Value and interval, or across both columns why there are none."""
     if score is None or score.value is None:
         return (Cell(reading.why_hidden(score), hidden=True, span=2),)
     return Cell(reading.words.score(score.value)), Cell(reading.words.interval(score.ci_low, score.ci_high))
 
 
-def _counts(reading: Reading, score: Score | None) -> tuple[Cell, Cell, Cell]:
+def _counts(reading: CounterReading, score: Score | None) -> tuple[Cell, Cell, Cell]:
     """n, n_eff, responses / dossiers."""
     words = reading.words
     if score is None:
@@ -107,7 +108,7 @@ def _counts(reading: Reading, score: Score | None) -> tuple[Cell, Cell, Cell]:
     return Cell(words.whole(score.n)), Cell(words.whole(score.n_eff)), Cell(both)
 
 
-def plain_table(reading: Reading, name: str, rows: tuple[Score, ...]) -> Table:
+def plain_table(reading: CounterReading, name: str, rows: tuple[Score, ...]) -> Table:
     """Index and overall question of a second group (those who filed, those who asked), by service field."""
     words, notes = reading.words, Notes()
     columns = (
@@ -124,13 +125,13 @@ def plain_table(reading: Reading, name: str, rows: tuple[Score, ...]) -> Table:
     for score in reading.domains("index", rows):
         overall = reading.result.score(score.domain, "overall", rows)
         marks = tuple(notes.mark(text) for text in reading.notes(score))
-        cells = (*_value(reading, score), *_value(reading, overall), *_counts(reading, score))
+        cells = (*value_cells(reading, score), *value_cells(reading, overall), *_counts(reading, score))
         lines.append(Row((Cell(reading.label(score), marks=marks), *cells), score.domain_kind == "all"))
     below = notes.listed if lines else (("", words("note.no_rows")),)
     return Table(name, words(f"table.{name}", rules=reading.rules_text), columns, tuple(lines), below)
 
 
-def factor_table(reading: Reading) -> Table:
+def factor_table(reading: CounterReading) -> Table:
     """One line a domain, one column a factor: score, interval, n and n_eff in each cell."""
     words, result = reading.words, reading.result
     factors = reading.codebook.index.factors
@@ -150,7 +151,7 @@ def factor_table(reading: Reading) -> Table:
     return Table("factors", caption, columns, tuple(rows), notes)
 
 
-def _factor_cell(reading: Reading, score: Score | None) -> Cell:
+def _factor_cell(reading: CounterReading, score: Score | None) -> Cell:
     words = reading.words
     if score is None or score.value is None:
         return Cell(reading.why_hidden(score), hidden=True)
@@ -158,7 +159,7 @@ def _factor_cell(reading: Reading, score: Score | None) -> Cell:
     return Cell(words.score(score.value), below=(words.interval(score.ci_low, score.ci_high), counts))
 
 
-def mix_table(reading: Reading) -> Table:
+def mix_table(reading: CounterReading) -> Table:
     """What routing does: each factor's share of the valid answers, and the index as the mean of its factors."""
     words, result = reading.words, reading.result
     factors = reading.codebook.index.factors
@@ -172,14 +173,14 @@ def mix_table(reading: Reading) -> Table:
         parts = [
             Cell(words.number(100 * mix[one.code], 1) if one.code in mix else words("word.missing")) for one in factors
         ]
-        cells = (*parts, *_value(reading, other), *_counts(reading, other)[:2])
+        cells = (*parts, *value_cells(reading, other), *_counts(reading, other)[:2])
         rows.append(Row((Cell(reading.label(domain)), *cells), domain.domain_kind == "all"))
     caption = words("table.mix", item_method=result.rules.item_method)
     notes = (("", words("note.mix")),)
     return Table("mix", caption, (Column(words("col.field"), False), *shares, *scores, *counts), tuple(rows), notes)
 
 
-def item_table(reading: Reading) -> Table:
+def item_table(reading: CounterReading) -> Table:
     """Every item for the province, in the order of the form."""
     words, result, notes = reading.words, reading.result, Notes()
     columns = (
@@ -195,12 +196,12 @@ def item_table(reading: Reading) -> Table:
         score = result.score("all", f"item:{code}")
         marks = tuple(notes.mark(text) for text in reading.notes(score)) if score else ()
         title = f"{code} {reading.measure_label(f'item:{code}')}"
-        rows.append(Row((Cell(title, marks=marks), *_value(reading, score), *_counts(reading, score))))
+        rows.append(Row((Cell(title, marks=marks), *value_cells(reading, score), *_counts(reading, score))))
     caption = words("table.items", item_method=result.rules.item_method)
     return Table("items", caption, columns, tuple(rows), notes.listed)
 
 
-def response_table(reading: Reading) -> Table:
+def response_table(reading: CounterReading) -> Table:
     words = reading.words
     columns = (
         Column(words("col.field"), False),
@@ -217,7 +218,7 @@ def response_table(reading: Reading) -> Table:
     return Table("responses", words("table.responses"), columns, tuple(rows), narrow=True)
 
 
-def comparison_table(reading: Reading, measure: str, truth: Mapping[str, Any] | None) -> Table:
+def comparison_table(reading: CounterReading, measure: str, truth: Mapping[str, Any] | None) -> Table:
     """Unweighted, weighted and, for a simulated wave, true values of the same domains side by side."""
     words, result = reading.words, reading.result
     titles = ["n", "n_eff", "unweighted", "weighted", "interval", "times_back"]
@@ -230,12 +231,12 @@ def comparison_table(reading: Reading, measure: str, truth: Mapping[str, Any] | 
         back = result.score(score.domain, measure, result.sensitivity)
         cells = [
             *_counts(reading, score)[:2],
-            _shown(reading, unweighted),
-            *_value(reading, score),
-            _shown(reading, back),
+            shown_cell(reading, unweighted),
+            *value_cells(reading, score),
+            shown_cell(reading, back),
         ]
         if truth:
-            cells += _truth_cells(reading, score, truth)
+            cells += truth_cells(reading, score, truth)
         rows.append(Row((Cell(reading.label(score)), *cells), score.domain_kind == "all"))
     notes = [("", words("note.times_back"))]
     notes += [("", words("note.truth")), ("", words("note.process"))] if truth else []
@@ -243,15 +244,15 @@ def comparison_table(reading: Reading, measure: str, truth: Mapping[str, Any] | 
     return Table(f"compare-{measure}", caption, tuple(columns), tuple(rows), tuple(notes))
 
 
-def _rules(reading: Reading, measure: str) -> str:
+def _rules(reading: CounterReading, measure: str) -> str:
     return reading.rules_text if measure == "index" else reading.words("report.one_item")
 
 
-def _shown(reading: Reading, score: Score | None) -> Cell:
+def shown_cell(reading: Reading[Any], score: Score | None) -> Cell:
     return Cell(reading.words.score(score.value if score else None))
 
 
-def _truth_cells(reading: Reading, score: Score, truth: Mapping[str, Any]) -> Sequence[Cell]:
+def truth_cells(reading: Reading[Any], score: Score, truth: Mapping[str, Any]) -> Sequence[Cell]:
     """The truth of a simulated wave is nobody's answer, but a hidden cell keeps its error hidden too."""
     words = reading.words
     true = true_value(truth, score)
@@ -261,7 +262,16 @@ def _truth_cells(reading: Reading, score: Score, truth: Mapping[str, Any]) -> Se
 
 
 def true_value(truth: Mapping[str, Any], score: Score) -> float | None:
-    """truth.json's value for a row, or None where it has none."""
-    values = truth.get(score.measure, {})
-    found = values.get("all") if score.domain_kind == "all" else values.get("field", {}).get(score.domain)
+    """truth.json's value for a row, or None where it has none.
+
+    "index": {"all": 81.2, "field": {…}}; of an area or factor also "factor": {"I.A": 81.2}, a number for all.
+    """
+    kind, _, code = score.measure.partition(":")
+    values = truth.get(score.measure)
+    if values is None and code:
+        values = (truth.get(kind) or {}).get(code)
+    if not isinstance(values, Mapping):
+        found = values if score.domain_kind == "all" else None
+    else:
+        found = values.get("all") if score.domain_kind == "all" else values.get("field", {}).get(score.domain)
     return None if found is None else float(found)

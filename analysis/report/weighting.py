@@ -1,10 +1,13 @@
 """What stands behind the weights, as tables: who was left out, diagnostics, joined cells, silent centres.
 
-Public: left_out_table, diagnostics_table, joining_tables, error_table, silent_sentence, weights_sentences.
+Public: left_out_table, diagnostics_table, joining_tables, error_table, silent_sentence, weights_sentences,
+tiny.
 """
 
+from typing import Any
+
 from analysis.publication import FEW
-from analysis.report.reading import Reading
+from analysis.report.reading import CounterReading, Reading
 from analysis.report.table import Cell, Column, Row, Table
 
 NAMED_CENTRES = 12
@@ -12,10 +15,10 @@ COUNTING = ("responses", "deff_kish", "n_eff_kish", "smallest", "mean", "largest
 """Diagnostics that tell how many responses there are."""
 
 
-def left_out_table(reading: Reading) -> Table:
+def left_out_table(reading: Reading[Any]) -> Table:
     """Every response of the extract once: used, in a table of its own, or left out for one reason."""
     words, left = reading.words, reading.result.left_out
-    lines = [(words(f"left_out.{visit}"), left.kept.get(visit, 0)) for visit in ("received", "filed", "asked")]
+    lines = [(words(f"left_out.{name}"), count) for name, count in left.kept.items()]
     lines += [(words.text(one.text) or one.reason, one.count) for one in left.reasons]
     lines.append((words("left_out.total"), left.responses))
     notes = []
@@ -38,7 +41,7 @@ def _share(part: int | None, whole: int) -> float | None:
     return 100 * part / whole if whole and part is not None else None
 
 
-def diagnostics_table(reading: Reading) -> Table:
+def diagnostics_table(reading: CounterReading) -> Table:
     words, weighting = reading.words, reading.result.weighting
     found = weighting.diagnostics
     numbers = {
@@ -52,7 +55,7 @@ def diagnostics_table(reading: Reading) -> Table:
         "mean": words.number(found.mean, 2),
         "largest": words.number(found.largest, 2),
         "classes": words.whole(found.classes),
-        "tolerance": _tiny(reading, found.tolerance),
+        "tolerance": tiny(reading, found.tolerance),
         "dossiers_without_respondents": words.whole(found.dossiers_without_respondents),
         "joined_centres": words.whole(len(weighting.joinings)),
         "moved": words.whole(sum(one.moved for one in weighting.joinings)),
@@ -67,7 +70,7 @@ def diagnostics_table(reading: Reading) -> Table:
     return Table("weights", words("table.weights"), columns, rows, tuple(notes), narrow=True)
 
 
-def _tiny(reading: Reading, value: float) -> str:
+def tiny(reading: Reading[Any], value: float) -> str:
     """2,8 × 10⁻¹³ where decimals would show nothing but zeros."""
     if not 0 < value < 0.001:
         return reading.words.number(value, 3)
@@ -76,7 +79,7 @@ def _tiny(reading: Reading, value: float) -> str:
     return f"{reading.words.number(float(mantissa), 1)} × 10⁻{power}"
 
 
-def joining_tables(reading: Reading) -> tuple[Table, ...]:
+def joining_tables(reading: CounterReading) -> tuple[Table, ...]:
     """Weighting classes made of several centres, and strata joined for the variance."""
     words, weighting = reading.words, reading.result.weighting
     columns = (
@@ -108,12 +111,12 @@ def joining_tables(reading: Reading) -> tuple[Table, ...]:
     return tuple(found)
 
 
-def _enough(reading: Reading, responses: int) -> int | None:
+def _enough(reading: CounterReading, responses: int) -> int | None:
     """A count of responses, unless it is one of the few that are confidential."""
     return responses if reading.counts_shown and not 0 < responses < FEW else None
 
 
-def weights_sentences(reading: Reading) -> tuple[str, ...]:
+def weights_sentences(reading: CounterReading) -> tuple[str, ...]:
     """That nothing was joined, or that more was joined than the rule of the wave asks for."""
     words, weighting = reading.words, reading.result.weighting
     if weighting.raised_from:
@@ -121,12 +124,12 @@ def weights_sentences(reading: Reading) -> tuple[str, ...]:
     return () if weighting.joinings else (words("note.no_joinings"),)
 
 
-def _centres(reading: Reading, codes: tuple[str, ...]) -> str:
+def _centres(reading: CounterReading, codes: tuple[str, ...]) -> str:
     names = {centre.code: centre.name for centre in reading.codebook.centres}
     return " + ".join(names.get(code, code) for code in codes)
 
 
-def error_table(reading: Reading) -> Table:
+def error_table(reading: CounterReading) -> Table:
     """The index's standard error by sampling unit: the default beside centre × ISO week."""
     words, score = reading.words, reading.result.score()
     shown = score is not None and score.value is not None
@@ -140,7 +143,7 @@ def error_table(reading: Reading) -> Table:
     return Table("errors", words("table.errors"), columns, rows, (("", words("note.week")),), narrow=True)
 
 
-def silent_sentence(reading: Reading) -> str:
+def silent_sentence(reading: CounterReading) -> str:
     """How many centres with dossiers have usable responses, and the first of those that have none."""
     words, result = reading.words, reading.result
     register = result.extract.register

@@ -1,4 +1,4 @@
-"""How a report speaks: sentences from messages.toml, numbers and dates the way each language writes them.
+"""How a report speaks: sentences from messages.toml and messages_sample.toml, numbers and dates the way each language writes them.
 
 Public: Words (words("section.key", name=value), .score, .whole, .percent, .interval, .date), Language, load_messages.
 """
@@ -19,8 +19,11 @@ NO_BREAK = "\u00a0"
 @lru_cache(maxsize=1)
 def load_messages() -> Mapping[str, Mapping[str, str]]:
     """Every message as "section.key" -> language -> sentence."""
-    sections = tomllib.loads((Path(__file__).parent / "messages.toml").read_text(encoding="utf-8"))
-    return {f"{section}.{key}": texts for section, keys in sections.items() for key, texts in keys.items()}
+    found: dict[str, Mapping[str, str]] = {}
+    for name in ("messages.toml", "messages_sample.toml"):
+        sections = tomllib.loads((Path(__file__).parent / name).read_text(encoding="utf-8"))
+        found |= {f"{section}.{key}": texts for section, keys in sections.items() for key, texts in keys.items()}
+    return found
 
 
 class Words:
