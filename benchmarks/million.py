@@ -92,6 +92,9 @@ def events(form: Questionnaire, centres: list[str]) -> Iterator[tuple[str, dict[
     for centre in centres:
         yield "device_added", {"device": f"{centre}-1", "centre": centre, "simulated": 1}
         yield "device_enrolled", {"device": f"{centre}-1"}
+    for centre in centres:
+        yield "device_added", {"device": f"{centre}-1", "centre": centre, "simulated": 1}
+        yield "device_enrolled", {"device": f"{centre}-1"}
 
 
 def ground(connection: sqlite3.Connection, form: Questionnaire, settings: Settings) -> list[str]:

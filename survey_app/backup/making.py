@@ -63,7 +63,7 @@ def make_backup(
         beside = Path(tempfile.mkdtemp(prefix=BESIDE, dir=target.parent))
         try:
             manifest = _fill(beside, settings, made, kind, key, step)
-            _sync(beside)
+            sync_tree(beside)
             beside.rename(target)
             sync_folder(target.parent)
             try:
@@ -202,7 +202,7 @@ def _left_out(settings: Settings) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _sync(folder: Path) -> None:
+def sync_tree(folder: Path) -> None:
     for path in (*folder.rglob("*"), folder):
         if path.is_dir():
             sync_folder(path)

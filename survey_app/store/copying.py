@@ -1,16 +1,21 @@
-"""SQL for whole files: the copy of a store made while others write, and what a restore needs to know of two stores.
+"""SQL for whole files: the copy of a store made while others write, and what a restore takes from the store given up.
 
-`copy_store`, `use_wal`, `schema_steps`, `GivenUp`, `given_up`.
+`copy_store`, `use_wal`, `schema_steps`; `Remains`, `remains_of`, `bring_along`, `link_at`.
 """
 
 import contextlib
-from dataclasses import dataclass
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from survey_app import migrations
-from survey_app.store.connection import _connect, _damage_named, _ours
+from survey_app.model import Head
+from survey_app.store.connection import EVENTS, Connection, _connect, _damage_named, _ours
 
 MOST_NAMED = 10_000
+DEVICE_EVENTS = ("device_added", "device_enrolled", "device_revoked")
 
 
 def copy_store(source: Path, target: Path) -> None:
@@ -18,11 +23,14 @@ def copy_store(source: Path, target: Path) -> None:
 
     The copy is one file without companions, and can be read from a disk that cannot be written.
     """
-    with _damage_named(source), contextlib.closing(_connect(source, "ro")) as reader:
-        with contextlib.closing(_connect(target, "rwc")) as copy:
-            copy.execute("PRAGMA synchronous = OFF")  # the caller syncs the finished file
-            reader.backup(copy, pages=-1)
-            copy.execute("PRAGMA journal_mode = DELETE")
+    with (
+        _damage_named(source),
+        contextlib.closing(_connect(source, "ro")) as reader,
+        contextlib.closing(_connect(target, "rwc")) as copy,
+    ):
+        copy.execute("PRAGMA synchronous = OFF")  # the caller syncs the finished file
+        reader.backup(copy, pages=-1)
+        copy.execute("PRAGMA journal_mode = DELETE")
     target.chmod(0o600)
 
 
@@ -38,31 +46,110 @@ def schema_steps(path: Path) -> tuple[str, ...]:
         return migrations.applied(_ours(connection, path))
 
 
-@dataclass(frozen=True)
-class GivenUp:
-    """Responses of one store that another lacks: how many, how many of them no device keeps, and whom to ask for which.
+# ---- what a restore takes from the store it gives up
 
-    `resend` names only those that the gaps in the numbers would not bring back: their number has arrived already.
+
+@dataclass(frozen=True)
+class Remains:
+    """What the restored store lacks of the one given up.
+
+    `without_number`: responses that no device can send again. `resend`: by device, those that the gaps in its numbers
+    would not bring back, because their number has arrived. `devices`: their rows, and what the audit said of them.
     """
 
+    heads: Mapping[str, Head] = field(default_factory=dict)
     responses: int = 0
     without_number: int = 0
-    resend: dict[str, list[str]] | None = None
+    resend: Mapping[str, list[str]] = field(default_factory=dict)
+    devices: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    events: tuple[tuple[str, Mapping[str, object]], ...] = ()
 
 
-def given_up(old: Path, new: Path) -> GivenUp:
-    """What the store at `new` lacks of the one at `old`."""
-    lacking = "FROM old.response AS lost WHERE NOT EXISTS (SELECT 1 FROM response WHERE response.uuid = lost.uuid)"
+def remains_of(old: Path, new: Path) -> Remains:
+    """Compare two stores; `StoreError` where the old one cannot be read."""
     with _damage_named(old), contextlib.closing(_connect(new, "ro")) as connection:
         connection.execute("ATTACH DATABASE ? AS old", (f"{old.absolute().as_uri()}?mode=ro",))
-        count, numbered = connection.execute(f"SELECT count(*), count(seq) {lacking}").fetchone()
-        named: dict[str, list[str]] = {}
-        for device, uuid in connection.execute(
-            f"SELECT device, uuid {lacking} AND seq IS NOT NULL AND ("
-            " EXISTS (SELECT 1 FROM response AS kept WHERE kept.device = lost.device AND kept.seq = lost.seq)"
-            " OR EXISTS (SELECT 1 FROM old.response AS other WHERE other.device = lost.device"
-            " AND other.seq = lost.seq AND other.uuid <> lost.uuid)) ORDER BY device, seq, uuid LIMIT ?",
-            (MOST_NAMED,),
-        ):
-            named.setdefault(device, []).append(uuid)
-    return GivenUp(count, count - numbered, named)
+        count, numbered = connection.execute(f"SELECT count(*), count(seq) {_LACKING}").fetchone()
+        resend: dict[str, list[str]] = {}
+        for device, uuid in connection.execute(_NOT_MISSED, (MOST_NAMED,)):
+            resend.setdefault(device, []).append(uuid)
+        devices, events = _devices(connection)
+        return Remains(_heads(connection), count, count - numbered, resend, devices, events)
+
+
+_LACKING = "FROM old.response AS lost WHERE NOT EXISTS (SELECT 1 FROM main.response WHERE uuid = lost.uuid)"
+_NOT_MISSED = f"""SELECT device, uuid {_LACKING} AND seq IS NOT NULL AND (
+    EXISTS (SELECT 1 FROM main.response AS kept WHERE kept.device = lost.device AND kept.seq = lost.seq)
+    OR EXISTS (SELECT 1 FROM old.response AS other
+        WHERE other.device = lost.device AND other.seq = lost.seq AND other.uuid <> lost.uuid))
+    ORDER BY device, seq, uuid LIMIT ?"""
+
+
+def _heads(connection: sqlite3.Connection) -> dict[str, Head]:
+    found = {
+        wave: Head(count, head)
+        for wave, count, head in connection.execute(
+            "SELECT wave, position, chain FROM old.wave JOIN old.response ON wave = wave.id AND position ="
+            " (SELECT max(position) FROM old.response AS last WHERE last.wave = wave.id)"
+        )
+    }
+    for count, head in connection.execute("SELECT number, chain FROM old.event ORDER BY number DESC LIMIT 1"):
+        found[EVENTS] = Head(count, head)
+    return found
+
+
+def _devices(
+    connection: sqlite3.Connection,
+) -> tuple[dict[str, Mapping[str, object]], tuple[tuple[str, Mapping[str, object]], ...]]:
+    marks = ", ".join("?" * len(DEVICE_EVENTS))
+    events = tuple(
+        (kind, json.loads(detail))
+        for kind, detail in connection.execute(
+            f"SELECT kind, detail FROM old.event AS lost WHERE kind IN ({marks}) AND NOT EXISTS"
+            " (SELECT 1 FROM main.event WHERE kind = lost.kind AND json_extract(detail, '$.device')"
+            " = json_extract(lost.detail, '$.device')) ORDER BY number",
+            DEVICE_EVENTS,
+        )
+    )
+    columns = [row[1] for row in connection.execute("PRAGMA old.table_info(device)")]
+    wanted = {str(detail["device"]) for _, detail in events}
+    rows = connection.execute(f"SELECT {', '.join(columns)} FROM old.device")
+    named = (dict(zip(columns, row, strict=True)) for row in rows)
+    return {str(row["id"]): row for row in named if row["id"] in wanted}, events
+
+
+def bring_along(store: Connection, remains: Remains) -> dict[str, list[str]]:
+    """Devices added, enrolled or revoked since: a token stays good, and one withdrawn stays withdrawn.
+
+    Only what the old audit knew comes along, each with its event. Returns the devices by kind of event.
+    """
+    done: dict[str, list[str]] = {kind: [] for kind in DEVICE_EVENTS}
+    known = {id for (id,) in store._rows("SELECT id FROM device")}
+    centres = {code for (code,) in store._rows("SELECT code FROM centre")}
+    for kind, detail in remains.events:
+        id = str(detail["device"])
+        row = remains.devices.get(id)
+        if row is None or row["centre"] not in centres or (kind != "device_added") != (id in known):
+            continue
+        if kind == "device_added":
+            fresh = {**row, "token_sha256": None, "enrolled": None, "revoked": None}
+            marks = ", ".join("?" * len(fresh))
+            store._execute(f"INSERT INTO device ({', '.join(fresh)}) VALUES ({marks})", tuple(fresh.values()))
+            known.add(id)
+        elif kind == "device_enrolled":
+            values = (row["token_sha256"], row["enrolled"], id)
+            store._execute("UPDATE device SET token_sha256 = ?, enrolled = ? WHERE id = ?", values)
+        else:
+            store._execute("UPDATE device SET revoked = ? WHERE id = ?", (row["revoked"], id))
+        store._log(kind, detail)
+        done[kind].append(id)
+    return done
+
+
+def link_at(store: Connection, chain: str, count: int) -> str | None:
+    """The hash a chain carries at a position."""
+    if chain == EVENTS:
+        row = store._row("SELECT chain FROM event WHERE number = ?", (count,))
+    else:
+        row = store._row("SELECT chain FROM response WHERE wave = ? AND position = ?", (chain, count))
+    return str(row[0]) if row else None

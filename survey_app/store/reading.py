@@ -3,7 +3,7 @@
 import itertools
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from survey_app.model import Event, Head, Reference, RegisterRow, StoredResponse, moment
@@ -82,6 +82,11 @@ class Reading(Recording):
                 " ORDER BY place, year, measure"
             )
         )
+
+    def begun(self) -> datetime | None:
+        """When the first thing happened in this instance."""
+        row = self._row("SELECT at FROM event WHERE number = 1")
+        return moment(row[0]) if row else None
 
     def events(self, kinds: Collection[str] = ()) -> tuple[Event, ...]:
         """The audit, oldest first; of some kinds only, if named."""

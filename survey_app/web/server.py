@@ -28,6 +28,7 @@ from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from survey_app.locks import server_lock
+from survey_app.nightly import Nightly
 from survey_app.problems import Problem, SipasError
 from survey_app.settings import Settings
 from survey_app.store import Store
@@ -124,6 +125,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         self._binding = binding
         self._ready = ready
         self._writer: Writer | None = None
+        self._nightly: Nightly | None = None
         super().__init__()
 
     def load_config(self) -> None:
@@ -163,6 +165,7 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> Flask:
         sys.setswitchinterval(SWITCH_SECONDS)
         self._writer = Writer(self._settings)
+        self._nightly = Nightly(self._settings, self._writer)
         return create_app(
             self._settings,
             writer=self._writer,
@@ -171,7 +174,9 @@ class Server(BaseApplication):  # type: ignore[misc]
         )
 
     def _finish(self, _master: object, _worker: object) -> None:
-        """The worker's last act: commit what waits."""
+        """The worker's last act: end the nightly backup, commit what waits."""
+        if self._nightly is not None:
+            self._nightly.close()
         if self._writer is not None:
             self._writer.close()
 
