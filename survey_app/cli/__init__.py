@@ -33,6 +33,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "survey_app.cli.backup:restore",
         "Make the instance of BACKUP again, verified, in a new folder or in the place of the present one.",
     ),
+    "export": (
+        "survey_app.cli.archive:export",
+        "Write WAVE whole into one file for archiving: responses, comments, form, register, chain.",
+    ),
+    "import": (
+        "survey_app.cli.archive:import_",
+        "Put the wave of ARCHIVE back into an instance where its response numbers are free, such as a new one.",
+    ),
     "purge": (
         "survey_app.cli.purge:purge",
         "Delete comments whose time is over, for ever; responses and chains stay whole.",

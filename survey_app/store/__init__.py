@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from survey_app.ledger import compact, content_hash
 from survey_app.model import Head, Reference, RegisterRow
+from survey_app.store.archiving import Archiving
 from survey_app.store.columns import Columnar, Columns
 from survey_app.store.connection import EVENTS, StoreError, database_trouble
 from survey_app.store.devices import DeviceRevoked, EnrolmentError
@@ -27,7 +28,7 @@ __all__ = [
 ]
 
 
-class Store(Columnar, Purging):
+class Store(Columnar, Archiving, Purging):
     """Open with `Store.open(settings)`; every writing verb is its own transaction, or part of a `group()`."""
 
     def log_event(self, kind: str, detail: Mapping[str, object]) -> None:

@@ -39,6 +39,11 @@ def sealed_texts(content: Mapping[str, Any]) -> dict[str, str]:
     return {item: value["hmac"] for item, value in content["answers"].items() if isinstance(value, dict)}
 
 
+def with_texts(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A canonical content as it could have been sent, some text in place of each that was given: its code is the same."""
+    return {**content, "answers": {**content["answers"], **dict.fromkeys(sealed_texts(content), "…")}}
+
+
 def wrong_texts(sealed: Mapping[str, str], kept: Mapping[str, str], key: bytes, purged: bool) -> str:
     """What is wrong with the texts kept, in words; empty when nothing is."""
     for item, text in kept.items():
