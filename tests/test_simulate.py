@@ -21,8 +21,6 @@ from survey_app.register import read_register
 from survey_app.response import parse_response
 from survey_app.settings import Settings, create_instance
 from survey_app.simulation import Options, SimulationError, field_wave, prepare
-from survey_app.simulation.citizens import Queue
-from survey_app.simulation.devices import wanted
 from survey_app.simulation.journal import Journal
 from survey_app.store import Store
 from survey_app.verification import verify
@@ -149,14 +147,6 @@ def test_half_a_line_is_forgotten_and_the_rest_kept(tmp_path: Path) -> None:
     journal.sent("b-1", 20)
     journal.sent("b-1", 40)
     assert journal.acknowledged() == {"a-1": 20, "b-1": 40}
-
-
-@pytest.mark.parametrize(
-    ("missing", "resend", "first"), [([], [], None), ([[3, 4], [9, 9]], [], 3), ([], ["u2"], 2), ([[5, 5]], ["u1"], 1)]
-)
-def test_the_server_may_ask_for_something_again(missing: list[list[int]], resend: list[str], first: int | None) -> None:
-    queue = Queue("a", tuple({"seq": seq, "uuid": f"u{seq}"} for seq in range(1, 10)))
-    assert wanted({"missing": missing, "resend": resend}, queue) == first
 
 
 # ---- the real server

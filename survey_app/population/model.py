@@ -1,21 +1,17 @@
 """The population model as its file states it: TOML into frozen dataclasses, every problem named at once."""
 
-import importlib.resources
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any
 
-from survey_app.problems import Problem, SipasError
+from survey_app.population.files import ModelError, mapping_of, model_file, shipped, table_of, toml_of, value_of
+from survey_app.problems import Problem
 
 RESPONSE_CAUSES = ("centre", "field", "age", "satisfaction")
 AGES = 5
-T = TypeVar("T")
-
-
-class ModelError(SipasError):
-    """The model file is missing or says something that cannot be simulated."""
+RESIDENTS = "residents"
+"""The shipped model that is of another kind: of residents, for sample waves (`residents.py`)."""
 
 
 @dataclass(frozen=True)
@@ -154,30 +150,16 @@ _SHARES = {
 
 
 def shipped_models() -> tuple[str, ...]:
-    folder = importlib.resources.files("survey_app") / "data" / "populations"
-    return tuple(sorted(path.name.removesuffix(".toml") for path in folder.iterdir() if path.name.endswith(".toml")))
+    return tuple(name for name in shipped() if name != RESIDENTS)
 
 
 def load_model(source: str | Path = "counter") -> Model:
     """A shipped model by its name, or a model file by its path."""
-    if str(source) in shipped_models():
-        folder = importlib.resources.files("survey_app") / "data" / "populations"
-        return parse_model((folder / f"{source}.toml").read_bytes(), f"{source}.toml")
-    try:
-        content = Path(source).read_bytes()
-    except OSError as error:
-        known = ", ".join(shipped_models())
-        raise ModelError(
-            Problem(f"no such population model: {error}", str(source), f"name a file, or one of: {known}")
-        ) from None
-    return parse_model(content, Path(source).name)
+    return parse_model(*model_file(source, shipped_models()))
 
 
 def parse_model(content: bytes, name: str) -> Model:
-    try:
-        raw = tomllib.loads(content.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ModelError(Problem(f"not a TOML file: {error}", name, "mend the file")) from None
+    raw = toml_of(content, name)
     problems: list[Problem] = []
     known = {field.name for field in fields(Model)} - {"content"}
     for key in sorted(raw.keys() ^ known):
@@ -187,15 +169,17 @@ def parse_model(content: bytes, name: str) -> Model:
         )
     if problems:
         raise ModelError(problems)
-    tables: dict[str, Any] = {key: _table(kind, raw[key], f"{name}: {key}", problems) for key, kind in _TABLES.items()}
-    service_fields = {
-        code: _table(FieldModel, value, f"{name}: fields.{code}", problems)
-        for code, value in _mapping(raw["fields"], f"{name}: fields", problems).items()
+    tables: dict[str, Any] = {
+        key: table_of(kind, raw[key], f"{name}: {key}", problems) for key, kind in _TABLES.items()
     }
-    items = _value(Mapping[str, float], raw["items"], f"{name}: items", problems)
+    service_fields = {
+        code: table_of(FieldModel, value, f"{name}: fields.{code}", problems)
+        for code, value in mapping_of(raw["fields"], f"{name}: fields", problems).items()
+    }
+    items = value_of(Mapping[str, float], raw["items"], f"{name}: items", problems)
     demographics = {
-        code: _value(tuple[float, ...], value, f"{name}: demographics.{code}", problems)
-        for code, value in _mapping(raw["demographics"], f"{name}: demographics", problems).items()
+        code: value_of(tuple[float, ...], value, f"{name}: demographics.{code}", problems)
+        for code, value in mapping_of(raw["demographics"], f"{name}: demographics", problems).items()
     }
     if problems:
         raise ModelError(problems)
@@ -210,44 +194,6 @@ def parse_model(content: bytes, name: str) -> Model:
     )
     _sensible(model, name)
     return model
-
-
-def _mapping(raw: object, where: str, problems: list[Problem]) -> Mapping[str, Any]:
-    if isinstance(raw, dict):
-        return raw
-    problems.append(Problem(f"not a table: {raw!r}", where, "write a table of settings"))
-    return {}
-
-
-def _table(kind: type[T], raw: object, where: str, problems: list[Problem]) -> T:
-    """A dataclass from a table of exactly its names; after a problem the object is never used."""
-    table = _mapping(raw, where, problems)
-    hints = get_type_hints(kind)
-    for key in sorted(table.keys() ^ hints.keys()):
-        what = "unknown" if key in table else "missing"
-        problems.append(Problem(f"{what} setting {key!r}", where, f"the settings are: {', '.join(hints)}"))
-    return kind(**{key: _value(hint, table.get(key), f"{where}.{key}", problems) for key, hint in hints.items()})
-
-
-def _value(hint: Any, raw: object, where: str, problems: list[Problem]) -> Any:
-    def number(value: object) -> bool:
-        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e6
-
-    if hint is int and isinstance(raw, int) and not isinstance(raw, bool) and raw > 0:
-        return raw
-    if hint is float and number(raw):
-        return float(raw)  # type: ignore[arg-type]
-    if hint is str and isinstance(raw, str) and raw:
-        return raw
-    if hint == tuple[float, ...] and isinstance(raw, list) and raw and all(map(number, raw)):
-        return tuple(float(value) for value in raw)
-    if hint == tuple[str, ...] and isinstance(raw, list) and all(isinstance(value, str) for value in raw):
-        return tuple(raw)
-    if hint == Mapping[str, float] and isinstance(raw, dict) and all(map(number, raw.values())):
-        return {str(key): float(value) for key, value in raw.items()}
-    if raw is not None:
-        problems.append(Problem(f"not a value of the kind wanted: {raw!r}", where, f"write {hint}"))
-    return None
 
 
 def _sensible(model: Model, name: str) -> None:

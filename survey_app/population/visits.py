@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from survey_app.population.model import AGES, ModelError
+from survey_app.population.files import ModelError
+from survey_app.population.model import AGES
 from survey_app.population.world import Bools, Floats, Ints, World
 from survey_app.problems import Problem
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from survey_app.population.model import Model, ModelError
+from survey_app.population.files import ModelError
+from survey_app.population.model import Model
 from survey_app.problems import Problem
 
 Floats = npt.NDArray[np.float64]

@@ -33,10 +33,15 @@ class SimulationError(SipasError):
 
 @dataclass(frozen=True)
 class Queue:
-    """What one centre's device has to send, in the order given; `seq` counts from 1."""
+    """What one device has to send, in the order given; `seq` counts from 1. `post`: which device, of several a centre."""
 
     centre: str
     responses: tuple[Mapping[str, Any], ...]
+    post: str = ""
+
+    @property
+    def key(self) -> str:
+        return self.post or self.centre
 
 
 def form_of(questionnaire: Questionnaire) -> Form:

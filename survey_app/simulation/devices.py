@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
@@ -19,10 +19,12 @@ import httpx
 from survey_app.problems import Problem
 from survey_app.simulation.citizens import Queue, SimulationError
 from survey_app.simulation.journal import Journal, Kiosk
+from survey_app.simulation.outbox import Device, Outbox, Said, device_time
 
 PASSING = frozenset({429, 500, 502, 503, 504, 507})
 MOST_WAIT = 2.0
-GOOD_FATES = frozenset({"stored", "already_stored"})
+Codes = Callable[[Sequence[Queue]], Mapping[str, str]]
+"""Makes an enrolment code for the device of each queue, by its key."""
 
 
 class RefusedError(SimulationError):
@@ -61,20 +63,19 @@ class Field:
     stop: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def enrol(
-        self, centres: Sequence[str], new_codes: Callable[[Sequence[str]], Mapping[str, str]]
-    ) -> dict[str, Kiosk]:
-        """A device for each centre: the one of an earlier run, or a new one by a code of `new_codes`."""
+    def enrol(self, queues: Sequence[Queue], new_codes: Codes) -> dict[str, Kiosk]:
+        """A device for each queue: the one of an earlier run, or a new one by a code of `new_codes`."""
         known = self.journal.kiosks()
-        codes = new_codes([centre for centre in centres if centre not in known])
-        self._each(lambda client, item: self._enrol(client, item[0], item[1], new_codes), list(codes.items()))
+        waiting = [queue for queue in queues if queue.key not in known]
+        codes = new_codes(waiting)
+        self._each(lambda client, queue: self._enrol(client, queue, codes[queue.key], new_codes), waiting)
         kiosks = self.journal.kiosks()
-        return {centre: kiosks[centre] for centre in centres}
+        return {queue.key: kiosks[queue.key] for queue in queues}
 
     def send(self, kiosks: Mapping[str, Kiosk], queues: Sequence[Queue]) -> Tally:
         """Send every queue to its end; `SimulationError` when the server refuses, or stays away too long."""
         done = self.journal.acknowledged()
-        jobs = [(kiosks[queue.centre], queue, done.get(kiosks[queue.centre].device, 0)) for queue in queues]
+        jobs = [(kiosks[queue.key], queue, done.get(kiosks[queue.key].device, 0)) for queue in queues]
         self.progress(sum(acknowledged for _, _, acknowledged in jobs))
         self._each(lambda client, job: self._send_queue(client, *job), jobs)
         return self.tally
@@ -99,9 +100,7 @@ class Field:
                     future.cancel()
                 raise
 
-    def _enrol(
-        self, client: httpx.Client, centre: str, code: str, new_codes: Callable[[Sequence[str]], Mapping[str, str]]
-    ) -> None:
+    def _enrol(self, client: httpx.Client, queue: Queue, code: str, new_codes: Codes) -> None:
         for trial in (1, 2, 3):
             try:
                 reply = self._post(client, "/api/v1/enrol", {"code": code}, {})
@@ -110,59 +109,41 @@ class Field:
                 # The server may have taken the code and died before it could say so: the code is then used up.
                 if error.status != 400 or trial == 3:
                     raise
-                code = new_codes([centre])[centre]
-        self.journal.enrolled(Kiosk(device=reply["device"], centre=centre, token=reply["token"]))
+                code = new_codes([queue])[queue.key]
+        self.journal.enrolled(Kiosk(reply["device"], queue.centre, reply["token"], queue.post))
 
     def _send_queue(self, client: httpx.Client, kiosk: Kiosk, queue: Queue, done: int) -> None:
-        chance = random.Random(f"{self.seed} {kiosk.centre}")
-        again = 0
+        """From the last acknowledged number on; after a break first what the server lost of those before, if anything."""
+        chance = random.Random(f"{self.seed} {kiosk.key}")
+        outbox = Outbox(queue.responses[:done], sent=done)
+        device = Device(outbox, partial(self._post_responses, client, kiosk), self.batch)
+        if done:
+            self._note(device.sync())
         while done < len(queue.responses):
-            batch = queue.responses[done : done + self.batch]
-            reply = self._send_batch(client, kiosk, batch)
-            done = batch[-1]["seq"]
-            if (first := wanted(reply, queue)) is not None:
-                again += 1
-                self._count(asked_again=1)
-                if again > 10:
-                    raise SimulationError(
-                        Problem(
-                            f"the server keeps asking for number {first}", f"device {kiosk.device}", "run sipas verify"
-                        )
-                    )
-                done = first - 1
-                continue
+            batch = [outbox.put(response) for response in queue.responses[done : done + self.batch]]
+            self._note(device.sync())
+            done = outbox.last_seq
             self.journal.sent(kiosk.device, done)
             with self._lock:
                 self.progress(len(batch))
             if chance.random() < self.doubling:
+                again = Said()
+                device.send(batch, again)
+                self._note(again)
                 self._count(doubled=len(batch))
-                self._send_batch(client, kiosk, batch)
 
-    def _send_batch(self, client: httpx.Client, kiosk: Kiosk, batch: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-        def body() -> dict[str, Any]:
-            now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            return {"sent_at": now, "last_seq": batch[-1]["seq"], "app": "sipas-simulate", "responses": list(batch)}
+    def _post_responses(self, client: httpx.Client, kiosk: Kiosk, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        def now() -> Mapping[str, Any]:  # a sending tried again says the time of the trial
+            return {**body, "sent_at": device_time()}
 
-        reply = self._post(client, "/api/v1/responses", body, {"Authorization": f"Bearer {kiosk.token}"})
-        fates = [result["fate"] for result in reply["results"]]
-        if len(fates) != len(batch):
-            raise SimulationError(
-                Problem(f"{len(fates)} fates for {len(batch)} responses", self.server, "is this a SIPAS server?")
-            )
-        refused = [result for result in reply["results"] if result["fate"] not in GOOD_FATES]
-        if refused:
-            raise SimulationError(
-                [
-                    Problem(
-                        f"{result['fate']}: {', '.join(result.get('errors', ()))}",
-                        f"device {kiosk.device}, response {result['uuid']}",
-                        "the simulator and the server disagree: simulate into a fresh instance of this version",
-                    )
-                    for result in refused[:5]
-                ]
-            )
-        self._count(stored=fates.count("stored"), already_stored=fates.count("already_stored"))
-        return reply
+        return self._post(client, "/api/v1/responses", now, {"Authorization": f"Bearer {kiosk.token}"})
+
+    def _note(self, said: Said) -> None:
+        self._count(
+            stored=said.fates.get("stored", 0),
+            already_stored=said.fates.get("already_stored", 0),
+            asked_again=said.asked_again,
+        )
 
     def _post(self, client: httpx.Client, path: str, body: Any, headers: Mapping[str, str]) -> Mapping[str, Any]:
         """Post until the server answers; it may be down, restarting or busy meanwhile."""
@@ -199,14 +180,6 @@ class Field:
         with self._lock:
             for name, value in more.items():
                 setattr(self.tally, name, getattr(self.tally, name) + value)
-
-
-def wanted(reply: Mapping[str, Any], queue: Queue) -> int | None:
-    """The lowest number the server asks to have again."""
-    numbers = [first for first, _ in reply["missing"]]
-    uuids = set(reply["resend"])
-    numbers += [response["seq"] for response in queue.responses if response["uuid"] in uuids] if uuids else []
-    return min(numbers, default=None)
 
 
 def _refusal(reply: httpx.Response, path: str) -> "RefusedError":

@@ -4,6 +4,7 @@
 only) and sent.jsonl. A lost last line only means that something is sent again, which the server recognises.
 """
 
+import dataclasses
 import json
 import os
 import threading
@@ -21,6 +22,11 @@ class Kiosk:
     device: str
     centre: str
     token: str = field(repr=False)
+    post: str = ""
+
+    @property
+    def key(self) -> str:
+        return self.post or self.centre
 
 
 class Journal:
@@ -50,11 +56,11 @@ class Journal:
         return path
 
     def kiosks(self) -> dict[str, Kiosk]:
-        """Enrolled devices by centre."""
-        return {line["centre"]: Kiosk(**line) for line in self._lines("devices.jsonl")}
+        """Enrolled devices by their post, which is the centre where it has only one."""
+        return {kiosk.key: kiosk for kiosk in (Kiosk(**line) for line in self._lines("devices.jsonl"))}
 
     def enrolled(self, kiosk: Kiosk) -> None:
-        self._append("devices.jsonl", {"device": kiosk.device, "centre": kiosk.centre, "token": kiosk.token})
+        self._append("devices.jsonl", dataclasses.asdict(kiosk))
 
     def acknowledged(self) -> dict[str, int]:
         """For each device the highest seq up to which everything was acknowledged."""

@@ -1,6 +1,7 @@
-"""One simulated wave from the population to the acknowledged responses, with its truth and register beside.
+"""One simulated wave from the population to the acknowledged responses, with its truth beside.
 
-`Options`, `prepare`, `field_wave`, `Simulation`.
+`Options`, `prepare`, `field_wave`, `Simulation`. A counter wave is drawn here, with its dossier register; a sample wave
+in `sample.py`, with its margins of residents.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from survey_app.model import VIETNAM, Wave
+from survey_app.model import VIETNAM, Wave, WaveKind
 from survey_app.population import (
     FILED,
     RECEIVED,
@@ -34,16 +35,23 @@ from survey_app.settings import Settings
 from survey_app.simulation.citizens import Queue, SimulationError, form_of, queues
 from survey_app.simulation.devices import Field, Tally
 from survey_app.simulation.journal import Journal
+from survey_app.simulation.sample import begin_sample, draw_sample
 from survey_app.store import Store
+
+RESPONSES = 6000
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a wave is simulated. `devices`: how many centres have a kiosk, None for all; by code, the first ones."""
+    """How a wave is simulated. Without a model, the shipped one of the wave's kind.
 
-    model: str = "counter"
+    Counter waves only: `responses` is their expected number, 6000 if not said; `devices` how many centres have a
+    kiosk, None for all; by code, the first ones. A sample wave's frame says both.
+    """
+
+    model: str | None = None
     seed: int = 1
-    responses: int = 6000
+    responses: int | None = None
     devices: int | None = None
 
 
@@ -57,6 +65,7 @@ class Simulation:
     queues: tuple[Queue, ...]
     truth: Mapping[str, Any]
     acknowledged: int
+    kind: WaveKind = "counter"
 
     @property
     def planned(self) -> int:
@@ -66,35 +75,50 @@ class Simulation:
     def register(self) -> Path:
         return self.directory / "register.csv"
 
+    @property
+    def margins(self) -> Path:
+        return self.directory / "margins.csv"
+
 
 def prepare(settings: Settings, wave_id: str, options: Options, *, resume: bool = False) -> Simulation:
-    """Draw the wave and write truth.json, register.csv and the model beside; with `resume`, as it was begun."""
+    """Draw the wave and write truth.json, register.csv or margins.csv, and the model; with `resume`, as it was begun."""
     journal = Journal(settings.simulations / wave_id)
     with Store.open(settings, write=False) as store:
         wave = store.wave(wave_id)
         questionnaire = store.questionnaire(wave.questionnaire, wave.version)
+        frame = store.frame(wave_id)
         fields = [field.code for field in store.fields()]
         provincial = {centre.code for centre in store.centres() if centre.kind == "province"}
-    _check(wave, journal, resume)
+    _check(wave, options, journal, resume)
+    if wave.kind == "sample":
+        if not resume:
+            begin_sample(wave, journal, options.model, options.seed)
+        drawn, truth = draw_sample(wave, questionnaire, journal, frame)
+        seed, done = journal.run()["seed"], sum(journal.acknowledged().values())
+        return Simulation(wave.id, journal.directory, seed, drawn, truth, done, "sample")
     if not resume:
-        model = load_model(options.model)
-        days = open_days(wave.months, model.visits.open_days, before=datetime.now(VIETNAM).date())
-        run = {
-            "simulated": True,
-            "wave": wave_id,
-            "model": model.name,
-            "model_sha256": hashlib.sha256(model.content).hexdigest(),
-            "seed": options.seed,
-            "responses": options.responses,
-            "devices": options.devices,
-            "days": [day.isoformat() for day in days],
-            "fields": fields,
-        }
-        journal.start(run, model.content)
+        _begin(wave, journal, options, fields)
     return _draw(wave, questionnaire, journal, provincial)
 
 
-def _check(wave: Wave, journal: Journal, resume: bool) -> None:
+def _begin(wave: Wave, journal: Journal, options: Options, fields: Sequence[str]) -> None:
+    model = load_model(options.model or "counter")
+    days = open_days(wave.months, model.visits.open_days, before=datetime.now(VIETNAM).date())
+    run = {
+        "simulated": True,
+        "wave": wave.id,
+        "model": model.name,
+        "model_sha256": hashlib.sha256(model.content).hexdigest(),
+        "seed": options.seed,
+        "responses": options.responses or RESPONSES,
+        "devices": options.devices,
+        "days": [day.isoformat() for day in days],
+        "fields": list(fields),
+    }
+    journal.start(run, model.content)
+
+
+def _check(wave: Wave, options: Options, journal: Journal, resume: bool) -> None:
     where = f"wave {wave.id!r}"
     if not wave.simulated:
         raise SimulationError(
@@ -102,6 +126,14 @@ def _check(wave: Wave, journal: Journal, resume: bool) -> None:
         )
     if wave.status != "open":
         raise SimulationError(Problem(f"the wave is {wave.status}", where, "simulate into an open wave"))
+    if wave.kind == "sample" and (options.responses is not None or options.devices is not None):
+        raise SimulationError(
+            Problem(
+                "a sample wave's frame says how many households are visited, and by whom",
+                where,
+                "leave --responses and --devices out",
+            )
+        )
     if resume and not journal.started:
         raise SimulationError(
             Problem("no simulation of this wave was begun", str(journal.directory), "leave --resume out")
@@ -170,10 +202,13 @@ def field_wave(
 ) -> Tally:
     """Enrol the devices and send what the simulation holds, to the end."""
 
-    def new_codes(centres: Sequence[str]) -> dict[str, str]:
+    def new_codes(waiting: Sequence[Queue]) -> dict[str, str]:
         with Store.open(settings, write=True) as store, store.group():
-            return {centre: store.add_device(centre, simulated=True)[1] for centre in centres}
+            return {
+                queue.key: store.add_device(queue.centre, simulated=True, purpose=simulation.kind)[1]
+                for queue in waiting
+            }
 
     field = Field(server, Journal(simulation.directory), simulation.seed, progress=progress, **tuning)
-    kiosks = field.enrol([queue.centre for queue in simulation.queues], new_codes)
+    kiosks = field.enrol(simulation.queues, new_codes)
     return field.send(kiosks, simulation.queues)
