@@ -62,7 +62,7 @@ def _rules(command: Command) -> Command:
 @_options
 @click.option("--output", type=click.Path(file_okay=False), help="Folder to write to. [INSTANCE/reports/<wave>]")
 def weights(target: str, as_json: bool, output: str | None, **given: Any) -> None:
-    """Weight a wave to its dossier register: weights.parquet and weights.json. A sample wave by its frame.
+    """Weight a wave, to its dossier register or by its frame: weights.parquet and weights.json.
 
     Example: sipas weights 2026-q4
     """
@@ -70,13 +70,13 @@ def weights(target: str, as_json: bool, output: str | None, **given: Any) -> Non
     from analysis.output import replacing, write_weights
     from analysis.waves import Given, say_weights, weigh
 
-    extract = _extract(target)
+    extract = find_extract(target)
     directory = _directory(output, extract)
     weighting = weigh(extract, Given(**given))
     with replacing(directory) as parts:
         files = write_weights(weighting, extract, parts)
     if as_json:
-        _print_json(weights_json(weighting, extract) | {"files": [str(directory / file.name) for file in files]})
+        print_json(weights_json(weighting, extract) | {"files": [str(directory / file.name) for file in files]})
         return
     click.echo(f"written: {', '.join(str(directory / file.name) for file in files)}")
     for line in say_weights(weighting):
@@ -101,7 +101,7 @@ def report(target: str, as_json: bool, lang: Any, output: str | None, **given: A
     from analysis.waves import Given, left_aside, score
 
     with _progress("Report", 4) as step:
-        extract = _extract(target)
+        extract = find_extract(target)
         directory = _directory(output, extract)
         step()
         result = score(extract, Given(**given))
@@ -113,7 +113,7 @@ def report(target: str, as_json: bool, lang: Any, output: str | None, **given: A
             step()
     files = [str(directory / file.name) for file in (page.html, *tables, *page.plots)]
     if as_json:
-        _print_json(about(result) | {"files": files, "scores": rows_json(result.scores)})
+        print_json(about(result) | {"files": files, "scores": rows_json(result.scores)})
         return
     click.echo(f"written: {directory / page.html.name}, {', '.join(Path(file).name for file in files[1:])}")
     for line in (headline(result), *left_aside(result.weighting)):
@@ -153,12 +153,12 @@ def estimate(target: str, as_json: bool, output: str | None, **given: Any) -> No
         from analysis.waves import Given, score
 
         wanted = Given(**{name: given[name] for name in OF_A_WAVE})
-        table = cli_estimate.of_wave(score(_extract(target), wanted))
+        table = cli_estimate.of_wave(score(find_extract(target), wanted))
     if output:
         cli_estimate.write(table, Path(output))
         click.echo(f"written: {output}", err=as_json)
     if as_json:
-        _print_json(table.as_json())
+        print_json(table.as_json())
     elif not output:
         click.echo(table.as_text())
 
@@ -176,7 +176,7 @@ def _refuse(names: tuple[str, ...], what: str, remedy: str) -> None:
         raise AnalysisError(Problem(f"{option} {what}", option, remedy) for option in given)
 
 
-def _extract(target: str) -> "Extract":
+def find_extract(target: str) -> "Extract":
     """The extract a path names, or the newest one of a wave."""
     from analysis.extract import newest_extract, read_extract
 
@@ -243,5 +243,5 @@ class _progress:
         self.bar.__exit__(*error)
 
 
-def _print_json(content: Any) -> None:
+def print_json(content: Any) -> None:
     click.echo(json.dumps(content, ensure_ascii=False, indent=2, default=str))

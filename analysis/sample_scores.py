@@ -15,7 +15,6 @@ from analysis.rules import ScoreOptions
 from analysis.sample import sample_rows, weight_sample
 from analysis.scores import usable, used_rules
 from analysis.table import Table, factor_shares, table_cells
-from analysis.verdicts import MEASURES
 from analysis.wave_result import SampleResult
 
 
@@ -41,8 +40,7 @@ def score_sample(
     cells = table_cells(main, rules)
     judged = judge(cells, rules)
     shown = publish(cells)
-    areas = tuple(measure for measure in main.answers.measures if measure.startswith("area:"))
-    beside = (*(measure for measure in MEASURES if measure in main.answers.measures), *areas)
+    beside = tuple(measure for measure in main.answers.measures if not measure.startswith("item:"))
     plain = replace(main, design=usable(weighting.plain), weighting="none")
     before = replace(main, design=usable(weighting.adjusted), weighting="nonresponse")
     first = used_rules(extract, ScoreOptions())

@@ -157,7 +157,7 @@ class WaveResult(Result):
 class SampleResult(Result):
     """The result of a sample wave.
 
-    not_raked : index, overall and areas by the weights before raking; empty where nothing was raked
+    not_raked : index, overall, areas and factors by the weights before raking; empty where nothing was raked
     """
 
     weighting: SampleWeighting

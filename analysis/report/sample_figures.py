@@ -10,6 +10,7 @@ from analysis import plots
 from analysis.report.figures import VERDICTS, axis_words, point, weights_plot, wording
 from analysis.report.findings import Spread, factor_finding
 from analysis.report.reading import SampleReading
+from analysis.report.sample_tables import measure_words, unit_words
 from analysis.wave_result import Score
 
 MOST_UNITS = 40
@@ -75,10 +76,7 @@ def _short(label: str) -> str:
 
 
 def _label(reading: SampleReading, row: Score) -> str:
-    """An item with its code before; what stands for itself by its own words."""
-    kind, _, code = row.measure.partition(":")
-    label = reading.measure_label(row.measure)
-    return f"{code} {label}" if kind == "item" else label
+    return measure_words(reading, row.measure)
 
 
 def _factors(reading: SampleReading) -> plots.Drawing:
@@ -157,7 +155,7 @@ def _scores(
 def _visits(reading: SampleReading) -> plots.Drawing:
     words = reading.words
     visits = sorted(reading.result.weighting.visits, key=lambda one: -(one.rate or 0))
-    names = [one.unit.name or one.unit.psu for one in visits]
+    names = [unit_words(one) for one in visits]
     rates = [words.percent(None if one.rate is None else 100 * one.rate, 1) for one in visits]
     found = reading.result.weighting.diagnostics
     title = words(

@@ -1,16 +1,19 @@
 """The tables of a sample wave's report.
 
-Public: measure_table, published_table, visits_table, comparison_table, diagnostics_table, margins_table, strata_table.
+Public: measure_table, published_table, visits_table, comparison_table, diagnostics_table,
+margins_table, strata_table, measure_words, unit_words.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analysis.codebook import Reference
+from analysis.publication import FEW
 from analysis.report.reading import SampleReading
 from analysis.report.table import Cell, Column, Notes, Row, Table
 from analysis.report.tables import shown_cell, truth_cells, value_cells
 from analysis.report.weighting import tiny
+from analysis.sample import NO_ANSWER, Visited
 from analysis.wave_result import Score
 
 ORDER = ("index", "area", "factor", "item", "rank")
@@ -116,7 +119,7 @@ def visits_table(reading: SampleReading) -> Table:
         Column(words("sample_col.stratum"), False),
         *(Column(words(f"sample_col.{name}")) for name in (*counts, "rate", "factor")),
     )
-    names = {one.unit.psu: one.unit.name or one.unit.psu for one in reading.result.weighting.visits}
+    names = {one.unit.psu: unit_words(one) for one in reading.result.weighting.visits}
     rows = []
     for one in reading.result.weighting.visits:
         marks = (notes.mark(words("sample_note.given", to=names[one.given_to])),) if one.given_to else ()
@@ -128,13 +131,18 @@ def visits_table(reading: SampleReading) -> Table:
     return Table("visits", words("sample_table.visits"), columns, tuple(rows), below)
 
 
+def unit_words(one: Visited) -> str:
+    """Names of villages repeat in a province; their codes do not."""
+    return f"{one.unit.name} ({one.unit.psu})" if one.unit.name else one.unit.psu
+
+
 def comparison_table(reading: SampleReading, truth: Mapping[str, Any] | None) -> Table:
     """Index, areas and, for a simulated wave, factors: unweighted, before raking, final and true values."""
     words, result = reading.words, reading.result
     raked = bool(result.not_raked)
     titles = [words("col.unweighted"), *([words("sample_col.not_raked")] if raked else []), words("col.weighted")]
     titles += [words("col.interval", level=reading.level_text)]
-    titles += [words("col.truth"), words("col.error"), words("col.process")][:2] if truth else []
+    titles += [words("col.truth"), words("col.error")] if truth else []
     kinds = ("index", "area", "factor") if truth else ("index", "area")
     rows = []
     for score in result.scores:
@@ -179,7 +187,10 @@ def diagnostics_table(reading: SampleReading) -> Table:
 
 
 def margins_table(reading: SampleReading) -> tuple[Table, ...]:
-    """Each class raked to: respondents, shares before the raking and of the residents; nothing where nothing was raked."""
+    """Each class raked to: respondents, shares before the raking and of the residents; nothing where nothing was raked.
+
+    A margin with a class of few respondents shows none of its counts: they add up.
+    """
     words, weighting = reading.words, reading.result.weighting
     if not weighting.met:
         return ()
@@ -194,21 +205,23 @@ def margins_table(reading: SampleReading) -> tuple[Table, ...]:
     for one in weighting.met:
         before[one.margin] = before.get(one.margin, 0) + one.before
         total[one.margin] = total.get(one.margin, 0) + one.total
+    few = {one.margin for one in weighting.met if one.n < FEW}
     rows = tuple(
         Row(
             (
                 Cell(words.text(one.text)),
                 Cell(words.text(one.label)),
-                Cell(words.whole(one.n)),
-                Cell(words.number(100 * one.before / before[one.margin], 1)),
+                Cell(words.whole(None if one.margin in few else one.n)),
+                Cell(words.number(None if one.margin in few else 100 * one.before / before[one.margin], 1)),
                 Cell(words.number(100 * one.total / total[one.margin], 1)),
                 Cell(words.whole(one.total)),
             )
         )
         for one in weighting.met
     )
-    notes = (("", words("sample.no_answer")),)
-    return (Table("margins", words("sample_table.margins"), columns, rows, notes),)
+    notes = [("", words("sample.no_answer"))] if any(one.code == NO_ANSWER for one in weighting.met) else []
+    notes += [("", words("sample_note.few", few=FEW))] if few else []
+    return (Table("margins", words("sample_table.margins"), columns, rows, tuple(notes)),)
 
 
 def strata_table(reading: SampleReading) -> tuple[Table, ...]:

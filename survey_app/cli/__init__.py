@@ -64,8 +64,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "survey_app.cli.simulate:simulate",
         "Visit the running server like many devices and citizens; everything is SIMULATED.",
     ),
+    "simulate-frame": (
+        "survey_app.cli.simulate:simulate_frame",
+        "Write a frame of villages for a sample wave to try; everything is SIMULATED.",
+    ),
     "extract": ("survey_app.cli.extract:extract", "Write WAVE as an extract for analysis, and print where it lies."),
-    "weights": ("analysis.cli:weights", "Weight a wave to its dossier register: weights.parquet and weights.json."),
+    "weights": ("analysis.cli:weights", "Weight a wave, to its dossier register or by its frame: weights.parquet and weights.json."),
     "estimate": (
         "analysis.cli:estimate",
         "Estimate a wave's scores, or columns of a data file of your own (CSV, Parquet).",
@@ -73,6 +77,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": (
         "analysis.cli:report",
         "Write the report of a wave: tables, plots, weights and a page that prints on A4.",
+    ),
+    "compare": (
+        "analysis.cli_compare:compare",
+        "Say which items of two waves' forms are comparable, which are not and why, and whether the index is.",
     ),
 }
 
