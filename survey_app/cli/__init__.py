@@ -68,6 +68,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "survey_app.cli.simulate:simulate_frame",
         "Write a frame of villages for a sample wave to try; everything is SIMULATED.",
     ),
+    "simulate-frame": (
+        "survey_app.cli.simulate:simulate_frame",
+        "Write a frame of villages for a sample wave to try; everything is SIMULATED.",
+    ),
     "extract": ("survey_app.cli.extract:extract", "Write WAVE as an extract for analysis, and print where it lies."),
     "weights": ("analysis.cli:weights", "Weight a wave, to its dossier register or by its frame: weights.parquet and weights.json."),
     "estimate": (
