@@ -1,19 +1,22 @@
 """One thread that owns the writing connection of a server, and commits waiting calls together.
 
-`Writer`, `catch_up`. A caller's future resolves only after the commit that holds its work is on disk; one call that fails undoes
+`Writer`, `Place`, `catch_up`. A caller's future resolves only after the commit that holds its work is on disk; one call that fails undoes
 its own savepoint and nothing else.
 """
 
+import os
 import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from survey_app.problems import Problem, SipasError
 from survey_app.settings import Settings
-from survey_app.store import Store
+from survey_app.store import Store, StoreError
 from survey_app.verification.witnesses import read_heads_log
 
 T = TypeVar("T")
@@ -23,6 +26,30 @@ GROUP = 64
 
 class WriterClosed(SipasError):
     """The server is shutting down and takes nothing more."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which file the store was opened from: SQLite would go on writing to one that was moved away or deleted."""
+
+    path: Path
+    device: int
+    inode: int
+
+    @classmethod
+    def of(cls, path: Path) -> "Place":
+        found = os.stat(path)
+        return cls(path, found.st_dev, found.st_ino)
+
+    def require(self) -> None:
+        """`StoreError` unless that very file still lies there."""
+        try:
+            same = Place.of(self.path) == self
+        except OSError:
+            same = False
+        if not same:
+            what = "the store's file has been moved, deleted or replaced while the server runs"
+            raise StoreError(Problem(what, str(self.path), "put it back; to use another one, restart the server"))
 
 
 class _Call(Generic[T]):
@@ -89,6 +116,7 @@ class Writer:
     def _run(self) -> None:
         try:
             store = Store.open(self._settings)
+            self.place = Place.of(self._settings.store_path)
             catch_up(store)
         except BaseException as error:  # noqa: BLE001 - raised again in the constructor
             self._started.set_exception(error)
@@ -96,7 +124,7 @@ class Writer:
         with store:
             self._started.set_result(None)
             while group := self._waiting():
-                _commit(store, group)
+                _commit(store, self.place, group)
 
     def _waiting(self) -> list[_Call[Any]]:
         """The next calls to commit together; empty when the writer is closed and nothing waits."""
@@ -128,9 +156,10 @@ def catch_up(store: Store) -> None:
         store.log_heads(behind, [chain for chain in behind if log.announces(chain, heads[chain])])
 
 
-def _commit(store: Store, group: list[_Call[Any]]) -> None:
+def _commit(store: Store, place: Place, group: list[_Call[Any]]) -> None:
     try:
         with store.group():
+            place.require()
             for call in group:
                 call.run(store)
                 if call.error is not None and not store.in_transaction:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask import Flask, Response, json, render_template, request
+from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from survey_app.locks import LockedError
@@ -86,6 +87,7 @@ _BY_STATUS = {
     503: "unavailable",
     507: "storage-full",
 }
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SQLITE_FULL = 13
 _SQLITE_PASSING = frozenset({5, 6, 7, 8, 10, 11, 14, 15, 26})
 """Primary result codes of a store that cannot be used just now: busy, locked, out of memory, read-only, …"""
@@ -102,20 +104,23 @@ class WebProblem(Exception):
 
 
 def storage_trouble(error: BaseException) -> str | None:
-    """The kind of problem behind a failing store; None when the error is something else, such as our own mistake."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "storage-full"
+    """The kind of problem behind a failing store or machine; None when it is something else, such as our own mistake."""
+    if isinstance(error, OSError):
+        return "storage-full" if error.errno in _FULL else "unavailable"
     code = getattr(error, "sqlite_errorcode", None)
     if isinstance(code, int):
         primary = code & 0xFF
         return "storage-full" if primary == _SQLITE_FULL else "unavailable" if primary in _SQLITE_PASSING else None
-    return "unavailable" if isinstance(error, (LockedError, StoreError, TimeoutError, WriterClosed)) else None
+    return "unavailable" if isinstance(error, (LockedError, StoreError, WriterClosed)) else None
 
 
 def handle_errors(app: Flask) -> None:
     app.register_error_handler(WebProblem, _show)
     app.register_error_handler(DeviceRevoked, lambda _: _show(WebProblem("revoked-token")))
     app.register_error_handler(HTTPException, _http_error)
+    # A body sent in chunks is only read, and found broken or cut off, while its request is worked on.
+    app.register_error_handler(ParseException, lambda _: _show(WebProblem("bad-request")))
+    app.register_error_handler(NoMoreData, lambda _: _show(WebProblem("unavailable", retry_after=RETRY_SECONDS)))
     app.register_error_handler(Exception, _unexpected)
 
 

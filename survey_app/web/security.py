@@ -1,9 +1,13 @@
-"""Headers on every answer, and the one rule against forms sent from elsewhere.
+"""Headers on every answer, the one rule against forms sent from elsewhere, and no answer before the request is read.
 
 `protect`, `CONTENT_SECURITY_POLICY`.
 """
 
+from contextlib import suppress
+
 from flask import Flask, Response, request
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import HTTPException
 
 from survey_app.web.errors import WebProblem
 
@@ -22,12 +26,14 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 HSTS = "max-age=31536000"
+READ_BYTES = 65_536
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def protect(app: Flask) -> None:
     app.before_request(_refuse_foreign_forms)
     app.after_request(_add_headers)
+    app.after_request(_read_the_rest)
 
 
 def _refuse_foreign_forms() -> None:
@@ -55,4 +61,15 @@ def _add_headers(response: Response) -> Response:
         response.headers["Cache-Control"] = "no-store"
     elif response.status_code == 200 and request.args.get("v"):
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return response
+
+
+def _read_the_rest(response: Response) -> Response:
+    """Whoever is refused early is still sending; a connection closed then may never bring them the reason.
+
+    What is larger than the bound stays unread: its client may hear no more than that the connection is gone.
+    """
+    with suppress(HTTPException, ParseException, OSError):
+        while request.stream.read(READ_BYTES):
+            continue
     return response
