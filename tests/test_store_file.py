@@ -16,11 +16,11 @@ import pytest
 
 from survey_app import migrations
 from survey_app.locks import LockedError, server_lock, write_lock
-from survey_app.model import RegisterRow
+from survey_app.model import Reference, RegisterRow
 from survey_app.settings import Settings, create_instance
 from survey_app.store import EVENTS, Store, StoreError
 from survey_app.verification import verify
-from tests.ground import FORM, NOON, enrolled, fates, make_store, record, response, wave
+from tests.ground import FORM, FRAME, NOON, enrolled, fates, make_store, record, response, wave
 
 SNAPSHOT = Path(__file__).parent / "snapshots" / "schema.sql"
 
@@ -61,27 +61,60 @@ def test_nothing_identifies_a_person() -> None:
         assert word not in columns
 
 
-@pytest.mark.parametrize("table", ["response", "answer", "conflict", "event", "register", "questionnaire", "wave"])
+APPEND_ONLY = (
+    "response",
+    "answer",
+    "conflict",
+    "event",
+    "register",
+    "questionnaire",
+    "frame",
+    "reference",
+    "wave_centre",
+)
+NEVER_DELETED = (*APPEND_ONLY, "wave", "device")
+BROUGHT_UP_TO_DATE = ("centre", "service_field", "official", "comment")
+
+
+def test_each_table_is_append_only_or_has_its_own_rule(made: tuple[Settings, Store]) -> None:
+    tables = {name for (kind, name) in migrations.expected_schema() if kind == "table" and not name.startswith("_")}
+    assert tables == {*NEVER_DELETED, *BROUGHT_UP_TO_DATE}
+
+
+@pytest.mark.parametrize("table", NEVER_DELETED)
 def test_rows_that_must_stay_cannot_be_deleted(made: tuple[Settings, Store], table: str) -> None:
     fill(made[1])
     with raw(made[0]) as connection, pytest.raises(sqlite3.IntegrityError):
         connection.execute(f"DELETE FROM {table}")
 
 
+def columns_of(table: str) -> list[tuple[str, str]]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(migrations.expected_schema()["table", table])
+        names = [name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")]
+    return [(table, name) for name in names]
+
+
+@pytest.mark.parametrize(("table", "column"), [pair for table in APPEND_ONLY for pair in columns_of(table)])
+def test_no_column_of_a_row_that_was_appended_can_be_changed(
+    made: tuple[Settings, Store], table: str, column: str
+) -> None:
+    fill(made[1])
+    with raw(made[0]) as connection:
+        assert connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+        with pytest.raises(sqlite3.IntegrityError, match=r"append-only|are fixed"):
+            connection.execute(f'UPDATE {table} SET "{column}" = "{column}"')
+
+
 @pytest.mark.parametrize(
     ("table", "assignment"),
     [
-        ("response", "centre = 'TINH'"),
-        ("answer", "code = 5"),
-        ("conflict", "seq = 9"),
-        ("event", "kind = 'other'"),
-        ("register", "resolved = 99"),
-        ("questionnaire", "sha256 = sha256"),
         ("comment", "text = 'khác'"),
         ("wave", "rules = '{}'"),
         ("wave", "status = 'planned', opened = NULL"),
-        ("wave_centre", "centre = 'TINH'"),
         ("device", "centre = 'TINH'"),
+        ("device", "purpose = 'sample'"),
+        ("device", "simulated = 0"),
         ("device", "token_sha256 = code_sha256"),
     ],
 )
@@ -125,6 +158,8 @@ def fill(store: Store) -> None:
     one = response(answers={"COMMENT": "tốt"})
     record(store, device, one, response(1, uuid=one.uuid, answers={"II.A1": 1, "COMMENT": "tốt hơn"}))
     store.import_register([RegisterRow("00691", "ho-tich", "2026-10", "counter", 9, 8, 7)], "r.csv", "0" * 64)
+    store.import_references([Reference(2024, "national", "index", "83.94", "s", "S", "b")], "p.csv", "0" * 64)
+    store.create_wave(wave("household", kind="sample"), FORM, FRAME)
 
 
 # ---- opening
