@@ -6,7 +6,7 @@ Public: Codebook, parse_codebook, Wave, Rules, Centre, ServiceField, Item, Facto
 import hashlib
 import json
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from math import isfinite
 from typing import Any, TypeVar
@@ -88,6 +88,7 @@ class Item:
     options: tuple[Option, ...]
     columns: tuple[str, ...]
     text_sha256: str
+    """As the extract states it; empty in extracts written before it did: see the function of the same name."""
 
 
 @dataclass(frozen=True)
@@ -192,14 +193,16 @@ def parse_codebook(raw: Mapping[str, Any]) -> Codebook:
     )
 
 
-def text_sha256(kind: str, text: str, options: Iterable[tuple[int, str]]) -> str:
+def text_sha256(item: "Item") -> str:
     """What two forms must share for their items to be the same question: Vietnamese text, kind, codes with their words.
 
     SHA-256 of canonical JSON (sorted keys, no spaces, UTF-8) of {"kind", "options": [[code, text], …], "text"}, every
-    text in NFC. The item's code is no part of it.
+    text in NFC. The item's code is no part of it. The writer of an extract states it by the same rule, for a number with
+    "range": [minimum, maximum], which a codebook does not repeat.
     """
-    words = {"kind": kind, "text": _nfc(text), "options": [[code, _nfc(word)] for code, word in options]}
-    canonical = json.dumps(words, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    words = [[option.code, _nfc(option.text.get("vi", ""))] for option in item.options]
+    asked = {"kind": item.kind, "text": _nfc(item.text.get("vi", "")), "options": words}
+    canonical = json.dumps(asked, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
@@ -222,8 +225,6 @@ def _rules(raw: Mapping[str, Any]) -> Rules:
 
 
 def _item(raw: Mapping[str, Any]) -> Item:
-    options = tuple(Option(int(option["code"]), option["text"]) for option in raw.get("options") or ())
-    words = [(option.code, option.text.get("vi", "")) for option in options]
     return Item(
         code=raw["code"],
         kind=raw["kind"],
@@ -231,9 +232,9 @@ def _item(raw: Mapping[str, Any]) -> Item:
         factor=raw.get("factor"),
         area=raw.get("area"),
         source=raw.get("source") or "",
-        options=options,
+        options=tuple(Option(int(option["code"]), option["text"]) for option in raw.get("options") or ()),
         columns=tuple(raw.get("columns") or ()),
-        text_sha256=raw.get("text_sha256") or text_sha256(raw["kind"], raw["text"].get("vi", ""), words),
+        text_sha256=str(raw.get("text_sha256") or ""),
     )
 
 

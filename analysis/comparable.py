@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from analysis.codebook import Codebook, Item
+from analysis.codebook import Codebook, Item, text_sha256
 from analysis.errors import AnalysisError, Problem
 
 Why = Literal["", "only_first", "only_second", "kind", "scale", "text"]
@@ -104,11 +104,18 @@ def _why(first: Item | None, second: Item | None) -> Why:
         return "only_second"
     if second is None:
         return "only_first"
-    if first.text_sha256 == second.text_sha256:
+    if _same(first, second):
         return ""
     if first.kind != second.kind:
         return "kind"
     return "scale" if _options(first) != _options(second) else "text"
+
+
+def _same(first: Item, second: Item) -> bool:
+    """By the hashes the extracts state; where one states none, by what both codebooks say."""
+    if first.text_sha256 and second.text_sha256:
+        return first.text_sha256 == second.text_sha256
+    return text_sha256(first) == text_sha256(second)
 
 
 def _options(item: Item) -> list[tuple[int, str]]:

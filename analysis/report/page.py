@@ -85,19 +85,24 @@ def _read(result: AnyResult, words: Words, truth: Mapping[str, Any] | None) -> t
 
     if isinstance(result, SampleResult):
         sample = SampleReading(result, words)
-        page = _page(sample, "sample", sample_sections.lead(sample), sample_sections.sections(sample, truth))
+        page = _page(
+            sample,
+            ("sample.title", "sample.about"),
+            sample_sections.lead(sample),
+            sample_sections.sections(sample, truth),
+        )
         return page, sample_figures.draw(sample)
     counter = CounterReading(result, words)
-    page = _page(counter, "report", sections.lead(counter), sections.sections(counter, truth))
+    page = _page(counter, ("report.title", "report.about"), sections.lead(counter), sections.sections(counter, truth))
     return page, figures.draw(counter)
 
 
-def _page(reading: Reading[Any], place: str, lead: Lead, parts: tuple[Section, ...]) -> Page:
-    """place : where in the messages the title of such a wave stands."""
+def _page(reading: Reading[Any], keys: tuple[str, str], lead: Lead, parts: tuple[Section, ...]) -> Page:
+    """keys : of the messages with the title of such a wave and what it is about."""
     words, book, manifest = reading.words, reading.codebook, reading.result.extract.manifest
     opened, closed = reading.opened_closed
     about = words(
-        f"{place}.about",
+        keys[1],
         opened=opened,
         closed=closed,
         months=reading.months_text,
@@ -114,7 +119,7 @@ def _page(reading: Reading[Any], place: str, lead: Lead, parts: tuple[Section, .
     )
     province = [centre.full_name for centre in book.centres if centre.kind == "province"]
     return Page(
-        title=words(f"{place}.title", wave=reading.wave_title),
+        title=words(keys[0], wave=reading.wave_title),
         sentence=reading.sentence,
         about=about,
         body=province[0] if province else reading.wave_title,
