@@ -6,7 +6,7 @@
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from survey_app.archive.layout import COMMENTS, CONFLICTS, QUESTIONNAIRE, RESPON
 from survey_app.archive.reading import Archive, open_archive
 from survey_app.archive.returning import Returning
 from survey_app.ledger import GENESIS, compact, content_hash, link
-from survey_app.model import Head, stamp
+from survey_app.model import Head, moment, stamp
 from survey_app.problems import Problem, SipasError
 from survey_app.questionnaire import Questionnaire, check
 from survey_app.questionnaire.file import parse
@@ -62,8 +62,12 @@ def import_wave(store: Store, path: Path, *, comments: bool = True, step: Step =
                 Problem("the archive was made with another key than this instance has", str(path), remedy)
             )
         form = parse(archive.content(QUESTIONNAIRE), f"{path.name}: {QUESTIONNAIRE}")
-        with store.putting_back():
-            return _Import(store, archive, form, comments, step).run()
+        try:
+            with store.putting_back():
+                return _Import(store, archive, form, comments, step).run()
+        except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
+            what = f"the archive does not say what it must: {type(error).__name__} {error}"
+            raise ArchiveError(Problem(what, str(path), _ALTERED)) from None
 
 
 class _Import:
@@ -72,6 +76,7 @@ class _Import:
         self._wave = str(archive.manifest["wave"])
         self._head = Head(**archive.manifest["heads"][self._wave])
         self._sealed: dict[tuple[str, int], dict[str, str]] = {}
+        self._latest = ""
 
     def run(self) -> Imported:
         returning = Returning(self._store, self._archive, self._form)
@@ -81,11 +86,10 @@ class _Import:
         end = self._responses(known)
         if end != self._head:
             raise self._wrong("the responses do not end at the head the manifest names", RESPONSES)
-        self._conflicts()
-        returning.events_and_imports()
+        returning.events_and_imports(self._conflicts())
         comments, left_out = self._comments()
         if left_out:
-            returning.left_out(left_out, stamp(datetime.now(UTC)))
+            returning.left_out(left_out, stamp(moment(self._latest) + timedelta(milliseconds=1)))
         self._store.log_event(
             "archive_imported",
             {
@@ -142,7 +146,7 @@ class _Import:
             if content_hash(content) != data["content_sha256"]:
                 raise ArchiveError(Problem("the content does not have the hash beside it", where, _ALTERED))
             number = data["number"]
-            self._note_texts(("response", number), data["content"])
+            self._note_texts(("response", number), data)
             response = parse_response(with_texts(data["content"]))
             checked = check(self._form, response, fields)
         except ArchiveError:
@@ -160,22 +164,28 @@ class _Import:
             ArchivedResponse(values, content.decode("utf-8"), str(data["chain"])), answer_rows(number, checked.codes)
         )
 
-    def _note_texts(self, owner: tuple[str, int], content: Mapping[str, Any]) -> None:
-        sealed = sealed_texts(content)
+    def _note_texts(self, owner: tuple[str, int], data: Mapping[str, Any]) -> None:
+        sealed = sealed_texts(data["content"])
         if sealed:
             self._sealed[owner] = sealed
+            self._latest = max(self._latest, str(data["received"]))
 
     # ---- second contents and free texts
 
-    def _conflicts(self) -> None:
+    def _conflicts(self) -> set[str]:
+        """Puts them back; returns the uuids they compete for."""
+        uuids = set()
         for where, data in self._archive.lines(CONFLICTS):
             content = compact(data["content"])
             if content_hash(content) != data["content_sha256"]:
                 raise ArchiveError(Problem("the content does not have the hash beside it", where, _ALTERED))
-            self._note_texts(("conflict", data["number"]), data["content"])
+            self._note_texts(("conflict", data["number"]), data)
+            uuids.add(str(data["uuid"]))
             self._store.put_conflict_back(
                 ConflictRow(**{**data, "content": content.decode("utf-8"), "wave": self._wave})
             )
+
+        return uuids
 
     def _comments(self) -> tuple[int, int]:
         """How many came back, and how many were left out."""

@@ -1,11 +1,12 @@
 """What an archive tells besides the responses: the wave, its lists, its second contents, its part of the audit.
 
-`gather`, `Lists`.
+`gather`, `Lists`, `Scope`.
 """
 
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +58,11 @@ def gather(store: Store, wave: Wave) -> Lists:
     return Lists(
         wave=wave,
         definition={
-            **definition(wave), "centres": sorted(wave.centres), "status": wave.status, "opened": opened, "closed": closed,
+            **definition(wave),
+            "centres": sorted(wave.centres),
+            "status": wave.status,
+            "opened": opened,
+            "closed": closed,
         },
         centres={centre.code: centre for centre in centres},
         field_names={row[0]: json.loads(row[1])["vi"] for row in fields},
@@ -72,28 +77,42 @@ def gather(store: Store, wave: Wave) -> Lists:
             "references.csv": table(REFERENCE_COLUMNS, _numbered(references)),
         },
         conflicts=conflicts,
-        events=_events(store, wave.id, {row[0] for row in devices}, {row.uuid for row in conflicts}, {*register, *references}),
-    )  # fmt: skip
+        events=_events(
+            store,
+            Scope(wave.id, {row[0] for row in devices}, {row.uuid for row in conflicts}, {*register, *references}),
+        ),
+    )
 
 
 def _numbered(imports: Mapping[int, Sequence[Any]]) -> list[list[Any]]:
     return [[number, *row] for number, rows in imports.items() for row in sorted(map(dataclasses.astuple, rows))]
 
 
-def _events(
-    store: Store, wave_id: str, devices: set[str], conflicts: set[str], imports: set[int]
-) -> list[Mapping[str, Any]]:
-    """The part of the audit that is about the wave, its devices and its imports; not who exported it, nor when."""
+@dataclass(frozen=True)
+class Scope:
+    """What an archive is about: the part of the audit that belongs to it, and no other, goes out and comes back."""
+
+    wave: str
+    devices: AbstractSet[str]
+    conflicts: AbstractSet[str]
+    imports: AbstractSet[int]
+
+    def has(self, kind: str, detail: Mapping[str, Any], number: object) -> bool:
+        """Not who exported it, nor when: then the same wave would not give the same bytes."""
+        return (
+            (kind in _OF_THE_WAVE and detail.get(_OF_THE_WAVE[kind]) == self.wave)
+            or (kind in _OF_DEVICES and detail.get("device") in self.devices)
+            or (kind == "conflict" and detail.get("uuid") in self.conflicts)
+            or (kind in _IMPORTS and number in self.imports)
+            or (kind == "comments_purged" and detail.get("wave") in (None, self.wave))
+        )
+
+
+def _events(store: Store, scope: Scope) -> list[Mapping[str, Any]]:
     found: list[Mapping[str, Any]] = []
     for row, chain in store.event_rows():
-        kind, detail = str(row["kind"]), json.loads(str(row["detail"]))
-        if (
-            (kind in _OF_THE_WAVE and detail[_OF_THE_WAVE[kind]] == wave_id)
-            or (kind in _OF_DEVICES and detail["device"] in devices)
-            or (kind == "conflict" and detail["uuid"] in conflicts)
-            or (kind in _IMPORTS and row["number"] in imports)
-            or (kind == "comments_purged" and detail["wave"] in (None, wave_id))
-        ):
+        detail = json.loads(str(row["detail"]))
+        if scope.has(str(row["kind"]), detail, row["number"]):
             told = {name: value for name, value in detail.items() if name not in SECRETS}
             found.append({**row, "detail": told, "chain": chain})
     return found

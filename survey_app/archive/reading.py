@@ -100,10 +100,10 @@ def _parsed(content: bytes, where: str) -> Any:
 def open_archive(path: Path, step: Callable[[int, int], None]) -> Iterator[Archive]:
     """Check everything that can be checked without a store, then give the archive."""
     with contextlib.ExitStack() as opened:
+        if path.exists() and not path.is_file():
+            raise _refused("this is no file", str(path), "name the file that sipas export wrote")
         try:
             stream = opened.enter_context(path.open("rb"))
-            if not stream.seekable():
-                raise _refused("this is no file that can be read twice", str(path), "copy the archive to a disk first")
             _check_directory_size(stream, path)
             archive = opened.enter_context(zipfile.ZipFile(stream))
         except OSError as error:

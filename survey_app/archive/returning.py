@@ -5,6 +5,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from survey_app.archive.layout import (
     WAVE,
     ArchiveError,
 )
+from survey_app.archive.lists import Scope
 from survey_app.archive.reading import Archive
 from survey_app.model import Centre, PrimaryUnit, Reference, RegisterRow, Rules, Wave, moment
 from survey_app.problems import Problem
@@ -50,14 +52,19 @@ class Returning:
         for device in self._rows("devices.csv", _device):
             self._hashes[str(device["id"])] = self._store.put_device_back(device)
 
-    def events_and_imports(self) -> None:
+    def events_and_imports(self, conflicts: AbstractSet[str]) -> None:
         """Say the wave's events again, each with its number and time in the audit it comes from."""
         known = self._store.imported_origins()
         register = self._grouped("register.csv", _register_row)
         references = self._grouped("references.csv", _reference)
+        scope = Scope(
+            str(self._archive.manifest["wave"]), self._hashes.keys(), conflicts, register.keys() | references.keys()
+        )
         for where, data in self._archive.lines(EVENTS_MEMBER):
             kind, detail = str(data["kind"]), data["detail"]
-            if kind in _NEW or kind in _PASSED_OVER or not isinstance(detail, dict):
+            if not isinstance(detail, dict) or not scope.has(kind, detail, data["number"]):
+                raise ArchiveError(Problem("the event is not of this wave", where, _ALTERED))
+            if kind in _NEW or kind in _PASSED_OVER:
                 continue
             origin = detail.get("imported") or {"number": data["number"], "at": data["at"]}
             if (kind, origin["number"], origin["at"]) in known:

@@ -93,7 +93,7 @@ class Archiving(Auditing):
         try:
             with self.group():
                 yield
-        except sqlite3.IntegrityError as error:
+        except (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError) as error:
             raise refusal(
                 f"the store refuses what the archive holds: {error}", "import", "import into a new, empty instance"
             ) from None
@@ -126,6 +126,13 @@ class Archiving(Auditing):
 
     def put_state_back(self, wave: Wave) -> None:
         """Opening and closing, at the moments they had; the wave is planned until now."""
+        for code in wave.centres if wave.opened else ():
+            if other := self.current_wave(code, wave.kind):
+                raise refusal(
+                    f"centre {code} takes part in the open {wave.kind} wave {other.id!r} here, so no other can be opened",
+                    f"wave {wave.id!r}",
+                    "import closed waves before open ones, or into a new, empty instance",
+                )
         if wave.opened:
             self._execute("UPDATE wave SET status = 'open', opened = ? WHERE id = ?", (stamp(wave.opened), wave.id))
         if wave.closed:
