@@ -67,11 +67,15 @@ def verify(heads: tuple[str, ...], path: Path | None) -> None:
 
 @click.command()
 def migrate() -> None:
-    """Bring the store of an older version up to date. Make a backup first.
+    """Bring the store of an older version up to date. Make a backup first, and stop the server.
+
+    It happens whole or not at all, also when it is broken off, and may take some minutes for a million responses,
+    with room on the disk for a second copy of the store meanwhile.
 
     Example: sipas migrate
     """
     from survey_app.store import Store
 
-    steps = Store.migrate(Settings.load(instance_path()))
+    with progress("migrating") as step:
+        steps = Store.migrate(Settings.load(instance_path()), step)
     click.echo("applied: " + ", ".join(steps) if steps else "nothing to do: the store is up to date")
