@@ -1,6 +1,6 @@
 """One thread that owns the writing connection of a server, and commits waiting calls together.
 
-`Writer`, `Place`, `catch_up`. A caller's future resolves only after the commit that holds its work is on disk; one call that fails undoes
+`Writer`, `Place`, `StoreUnusable`, `catch_up`. A caller's future resolves only after the commit that holds its work is on disk; one call that fails undoes
 its own savepoint and nothing else.
 """
 
@@ -16,7 +16,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from survey_app.problems import Problem, SipasError
 from survey_app.settings import Settings
-from survey_app.store import Store, StoreError
+from survey_app.store import Store
 from survey_app.verification.witnesses import read_heads_log
 
 T = TypeVar("T")
@@ -26,6 +26,10 @@ GROUP = 64
 
 class WriterClosed(SipasError):
     """The server is shutting down and takes nothing more."""
+
+
+class StoreUnusable(SipasError):
+    """The store's file went away or cannot be opened any more, under a server that runs. No fault of the request."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +46,14 @@ class Place:
         return cls(path, found.st_dev, found.st_ino)
 
     def require(self) -> None:
-        """`StoreError` unless that very file still lies there."""
+        """`StoreUnusable` unless that very file still lies there."""
         try:
             same = Place.of(self.path) == self
         except OSError:
             same = False
         if not same:
             what = "the store's file has been moved, deleted or replaced while the server runs"
-            raise StoreError(Problem(what, str(self.path), "put it back; to use another one, restart the server"))
+            raise StoreUnusable(Problem(what, str(self.path), "put it back; to use another one, restart the server"))
 
 
 class _Call(Generic[T]):

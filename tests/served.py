@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from survey_app.model import Centre, ServiceField, Wave, stamp
+from survey_app.model import Centre, Purpose, ServiceField, Wave, stamp
 from survey_app.questionnaire import Questionnaire, asked, load, shipped
 from survey_app.settings import Settings, create_instance
 from survey_app.store import Store
@@ -43,10 +43,10 @@ def make_field(path: Path) -> Settings:
     return settings
 
 
-def enrol(settings: Settings, centre: str = "C01") -> tuple[str, str]:
+def enrol(settings: Settings, centre: str = "C01", *, purpose: Purpose = "counter") -> tuple[str, str]:
     """A new device of the centre: its id and token."""
     with Store.open(settings) as store:
-        _, code = store.add_device(centre)
+        _, code = store.add_device(centre, purpose=purpose)
         enrolment = store.enrol(code)
     return enrolment.device, enrolment.token
 

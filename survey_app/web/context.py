@@ -13,9 +13,10 @@ from typing import TypeVar, cast
 from flask import Flask, current_app
 
 from survey_app.settings import Settings
-from survey_app.store import Store
+from survey_app.store import Store, StoreError
 from survey_app.web.limits import DeviceLimit
-from survey_app.writer import Writer
+from survey_app.web.resending import Resending
+from survey_app.writer import StoreUnusable, Writer
 
 EXTENSION = "sipas"
 COMMIT_SECONDS = 30.0
@@ -37,13 +38,21 @@ class Services:
     clock: Callable[[], datetime] = utc_now
     development_http: bool = False
     limit: DeviceLimit = field(default_factory=DeviceLimit)
+    resending: Resending = field(default_factory=Resending)
     _readers: threading.local = field(default_factory=threading.local, repr=False)
 
     def reader(self) -> Store:
-        """This thread's store, open for reading only; it stays open, so never close it."""
+        """This thread's store, open for reading only; it stays open, so never close it.
+
+        `StoreUnusable` while the file it was opened from is not in its place.
+        """
+        self.writer.place.require()
         store: Store | None = getattr(self._readers, "store", None)
         if store is None:
-            store = self._readers.store = Store.open(self.settings, write=False)
+            try:
+                store = self._readers.store = Store.open(self.settings, write=False)
+            except StoreError as error:
+                raise StoreUnusable(error.problems) from None
         return store
 
     def write(self, work: Callable[[Store], T]) -> T:

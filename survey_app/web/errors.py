@@ -14,7 +14,7 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from survey_app.locks import LockedError
 from survey_app.store import DeviceRevoked, StoreError
-from survey_app.writer import WriterClosed
+from survey_app.writer import StoreUnusable, WriterClosed
 
 TYPE_PREFIX = "urn:sipas:problem:"
 RETRY_SECONDS = 5
@@ -111,7 +111,7 @@ def storage_trouble(error: BaseException) -> str | None:
     if isinstance(code, int):
         primary = code & 0xFF
         return "storage-full" if primary == _SQLITE_FULL else "unavailable" if primary in _SQLITE_PASSING else None
-    return "unavailable" if isinstance(error, (LockedError, StoreError, WriterClosed)) else None
+    return "unavailable" if isinstance(error, (LockedError, StoreError, StoreUnusable, WriterClosed)) else None
 
 
 def handle_errors(app: Flask) -> None:

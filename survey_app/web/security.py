@@ -31,9 +31,16 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def protect(app: Flask) -> None:
+    app.before_request(_refuse_raw_addresses)
     app.before_request(_refuse_foreign_forms)
     app.after_request(_add_headers)
     app.after_request(_read_the_rest)
+
+
+def _refuse_raw_addresses() -> None:
+    """What is not ASCII is percent-encoded in an address; browsers do so, and Flask relies on it."""
+    if not request.query_string.isascii():
+        raise WebProblem("bad-request", "the address is not percent-encoded")
 
 
 def _refuse_foreign_forms() -> None:
