@@ -19,7 +19,7 @@ from survey_app import __version__, migrations
 from survey_app.backup.manifest import MANIFEST, BackupError, Kind, Manifest, file_hash, key_fingerprint
 from survey_app.heads_log import sync_folder
 from survey_app.locks import folder_lock
-from survey_app.model import Head
+from survey_app.model import Head, moment, stamp
 from survey_app.problems import Problem
 from survey_app.settings import CONFIG, KEY, Settings
 from survey_app.store import EVENTS, Store
@@ -51,7 +51,7 @@ def make_backup(
     By hand a copy that does not verify is refused. By night it is kept, with what was found: the responses since the
     last sound one are worth more than none. `key`: whether the secret key goes with it.
     """
-    made = datetime.now(UTC)
+    made = moment(stamp(datetime.now(UTC)))  # as the manifest will say it
     if target is None:
         settings.backups.mkdir(exist_ok=True)
         target = settings.backups / f"{made:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
