@@ -197,6 +197,39 @@ def test_a_choice_of_several_routes_by_any_of_them() -> None:
     assert asked(form, "YEARS", {"NEWS": (1, 2)}) and not asked(form, "YEARS", {"NEWS": (1,)})
 
 
+ANY = parse(
+    FORM.replace(
+        'kind = "number"',
+        'kind = "number"\nask_if = [{item = "MUCH", codes = [2]}]\n'
+        'ask_if_any = [{item = "S.A2", codes = [4, 5]}, {item = "NEWS", codes = [2]}]',
+    ).encode(),
+    "any.1.toml",
+)
+
+
+@pytest.mark.parametrize(
+    ("answers", "is_asked"),
+    [
+        ({"MUCH": 2}, False),
+        ({"MUCH": 2, "NEWS": (1, 2)}, True),
+        ({"MUCH": 2, "NEWS": (1,)}, False),
+        ({"MUCH": 1, "NEWS": (2,)}, False),
+        ({"MUCH": 2, "S.A2": 5, "VISIT": 2}, True),
+        ({"MUCH": 2, "S.A2": 5, "VISIT": 1}, False),
+        ({"MUCH": 2, "S.A2": 5, "VISIT": 2, "NEWS": (2,)}, True),
+        ({"MUCH": -3, "NEWS": (2,)}, False),
+    ],
+)
+def test_any_of_several_conditions_beside_all_of_others(answers: dict[str, Any], is_asked: bool) -> None:
+    assert asked(ANY, "YEARS", answers) is is_asked
+    given = {"VISIT": 1, "S.A1": 3, "NEWS": (1,), **answers}
+    given = {code: value for code, value in given.items() if code != "S.A2" or given["VISIT"] == 2}
+    if given["VISIT"] == 2:
+        given.setdefault("S.A2", 1)
+    result = checked({**given, "YEARS": 3} if is_asked else given, ANY)
+    assert not result.problems and result.codes["YEARS"] == (3 if is_asked else NOT_ASKED)
+
+
 # ---- check: the codes
 
 

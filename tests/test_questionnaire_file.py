@@ -387,10 +387,14 @@ def test_the_example_of_the_docs_is_good() -> None:
     assert form.index and form.index.items == ("II.D1",)
 
 
+def test_the_docs_name_every_form() -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    assert {id for id, _ in shipped()} == set(re.findall(r"^\| `([a-z0-9-]+)` \| the ", text, re.MULTILINE))
+
+
 def test_the_docs_explain_every_key() -> None:
     text = DOCS.read_text(encoding="utf-8")
-    keys = re.findall(
-        r"^(\w+) = |[{,] (\w+) = |^\[+(\w+)", FORM + (shipped()["counter", "1"]).read_text(), re.MULTILINE
-    )
+    forms = "".join(path.read_text(encoding="utf-8") for path in shipped().values())
+    keys = re.findall(r"^(\w+) = |[{,] (\w+) = |^\[+(\w+)", FORM + forms, re.MULTILINE)
     named = {key for groups in keys for key in groups if key and key not in ("vi", "en")}
     assert {key for key in named if f"`{key}`" not in text and f"{key} =" not in text} == set()

@@ -55,7 +55,8 @@ def form_of(questionnaire: Questionnaire) -> Form:
             )
         )
     causes = {
-        code: {condition.item for condition in questionnaire.item(code).ask_if} for code in questionnaire.index.items
+        code: {condition.item for condition in questionnaire.item(code).conditions}
+        for code in questionnaire.index.items
     }
     visit = {questionnaire.roles["visit"]}
     return Form(
@@ -166,7 +167,7 @@ class _Writer:
         if "times_back" in roles:
             sources[roles["times_back"]] = lambda row: int(self.answers.back[row])
         for routed in self.world.form.on_feedback:
-            for condition in self.questionnaire.item(routed).ask_if:
+            for condition in self.questionnaire.item(routed).conditions:
                 if condition.item != roles["visit"]:
                     sources[condition.item] = partial(self._feedback, condition)
         return sources
