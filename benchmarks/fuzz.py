@@ -43,6 +43,8 @@ PAGES_OF_ANOTHER_ROUTE = 3
 ARGUMENTS = {"id": "counter", "version": "1", "filename": "tokens.css", "wave": "w1", "name": "report.html"}
 REPORT = "<!doctype html><title>SIMULATED</title>"
 SOCKET_SECONDS = 20
+SAFE = {"x-content-type-options": "nosniff", "content-security-policy": "default-src 'none'"}
+"""Of the headers that every answer carries, those that show best that none is missing."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def _complaint(mutant: Mutant, answer: Answer) -> str | None:
         return f"status {answer.status}"
     if b"Traceback" in answer.body or b"werkzeug" in answer.body.lower():
         return "a look inside"
-    if answer.headers.get("x-content-type-options") != "nosniff" or "content-security-policy" not in answer.headers:
+    if not all(answer.headers.get(name, "").startswith(value) for name, value in SAFE.items()):
         return "no security headers"
     return None
 
@@ -95,8 +97,9 @@ def _complaint(mutant: Mutant, answer: Answer) -> str | None:
 def _refused_unread(mutant: Mutant) -> bool:
     """Its head cannot be read, and its body is so large that the refusal may be lost with the connection."""
     head = mutant.target.isascii() and mutant.method.isupper() and len(mutant.method) <= 20
+    names = [name for name, _ in mutant.headers]
     size = max(len(name) + len(value) for name, value in [*mutant.headers, ("", "")])
-    return (not head or size > 8000) and len(mutant.body) > 8192
+    return (not head or size > 8000 or len(set(names)) < len(names)) and len(mutant.body) > 8192
 
 
 def make_ground(path: Path) -> Settings:
