@@ -1,4 +1,4 @@
-"""The demo: a simulated wave through the whole chain, by the same commands a person would type.
+"""The demo: a simulated counter wave and a simulated sample wave through the whole chain, by the commands themselves.
 
 `run_demo`, `Outcome`, `DemoServer`, `DemoError`. Only an instance marked as a demo is ever replaced.
 """
@@ -37,71 +37,142 @@ class DemoError(SipasError):
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What there is to open afterwards."""
+class Trial:
+    """An open wave to try, and the code that makes a tablet one of its devices."""
 
     wave: str
-    trial_wave: str
     centre: str
     code: str
-    reports: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What there is to open afterwards: the reports of both waves, a kiosk and an interviewer's tablet to try."""
+
+    counter: Path
+    sample: Path
+    kiosk: Trial
+    interviewer: Trial
     seconds: float
 
 
 def run_demo(
     instance: Path, responses: int, seed: int, server: "DemoServer", command: Command, say: Callable[[str], None]
 ) -> Outcome:
-    """Make the instance, field a simulated wave in it, report it; leaves `server` running."""
+    """Make the instance, field both simulated waves in it, report them; leaves `server` running."""
     began = time.monotonic()
     step = _Steps(command, say)
     month = _month(date.today())
-    first, after = _bounds(month)
-    wave, trial = f"mo-phong-{month[5:]}-{month[:4]}", f"dung-thu-{date.today():%m-%Y}"
     with step.own(f"Make a demo instance in {instance}", "Tạo bản dùng thử"):
         prepare_instance(instance)
     step("Import the province's centres", "Nhập danh sách trung tâm", "centre", "import")
     step("Import the service fields", "Nhập danh mục lĩnh vực", "field", "import")
-    _wave(step, wave, month, "mô phỏng", "simulated", first)
+    step("Import the figures that the ministry published", "Nhập số liệu đã công bố", "reference", "import")
     with step.own(f"Start the server at {server.url}", "Khởi động máy chủ"):
         server.start(instance)
+    settings = Settings.load(instance)
+    counter = _counter_wave(step, settings, month, server, responses, seed)
+    sample = _sample_wave(step, settings, month, server, seed)
+    step("Verify that no response was lost, doubled or changed", "Kiểm tra sổ cái", "verify")
+    kiosk, interviewer = _trials(step, _frame(settings))
+    return Outcome(
+        counter=settings.reports / counter,
+        sample=settings.reports / sample,
+        kiosk=kiosk,
+        interviewer=interviewer,
+        seconds=time.monotonic() - began,
+    )
+
+
+def _counter_wave(
+    step: "_Steps", settings: Settings, month: str, server: "DemoServer", responses: int, seed: int
+) -> str:
+    """Service users at the counters, weighted to the dossier register."""
+    wave = f"mo-phong-{month[5:]}-{month[:4]}"
+    _open(step, wave, month, _COUNTER, ("mô phỏng", "simulated"))
     step(
         f"Visit it like 125 kiosks and about {responses:,} citizens (SIMULATED)",
         "Mô phỏng người dân trả lời tại quầy",
         *("simulate", wave, "--responses", str(responses), "--seed", str(seed), "--server", server.url),
     )
-    step("Close the wave", "Đóng đợt khảo sát", "wave", "close", wave, "--at", after.isoformat())
-    register = Settings.load(instance).simulations / wave / "register.csv"
+    step("Close the wave", "Đóng đợt khảo sát", "wave", "close", wave, "--at", _bounds(month)[1].isoformat())
+    register = settings.simulations / wave / "register.csv"
     step("Import the dossier register (SIMULATED)", "Nhập sổ hồ sơ", "register", "import", str(register))
     step("Write the extract", "Trích xuất dữ liệu", "extract", wave)
     step("Weight it to the register", "Gán quyền số theo sổ hồ sơ", "weights", wave)
-    step("Write the report in Vietnamese", "Viết báo cáo tiếng Việt", "report", wave, "--lang", "vi")
-    step("Write the report in English", "Viết báo cáo tiếng Anh", "report", wave, "--lang", "en")
-    step("Verify that no response was lost, doubled or changed", "Kiểm tra sổ cái", "verify")
-    this_month = f"{date.today():%Y-%m}"
-    _wave(step, trial, this_month, "dùng thử, mô phỏng", "for trying the kiosk, simulated", _bounds(this_month)[0])
-    with step.own("Add a kiosk to try", "Thêm một máy để dùng thử"):
-        device = json.loads(command("device", "add", "TINH", "--simulated", "--json"))
-    return Outcome(
-        wave=wave,
-        trial_wave=trial,
-        centre=device["centre"],
-        code=device["code"],
-        reports=Settings.load(instance).reports / wave,
-        seconds=time.monotonic() - began,
-    )
+    _report(step, wave)
+    return wave
 
 
-def _wave(step: "_Steps", id: str, month: str, vi: str, en: str, opening: date) -> None:
+def _sample_wave(step: "_Steps", settings: Settings, month: str, server: "DemoServer", seed: int) -> str:
+    """Residents in a sample of villages, weighted by the frame and raked to the residents' margins."""
+    wave, frame = f"ho-mo-phong-{month[5:]}-{month[:4]}", _frame(settings)
+    made = ("simulate-frame", str(frame), "--seed", str(seed))
+    step("Draw a sample of villages (SIMULATED)", "Chọn mẫu thôn, tổ dân phố", *made)
+    _open(step, wave, month, _SAMPLE, ("mô phỏng", "simulated"), frame)
+    visit = ("simulate", wave, "--seed", str(seed), "--server", server.url)
+    step("Visit the households like 6 interviewers (SIMULATED)", "Mô phỏng phỏng vấn tại hộ", *visit)
+    step("Close the wave", "Đóng đợt khảo sát", "wave", "close", wave, "--at", _bounds(month)[1].isoformat())
+    margins = ("--margins", str(settings.simulations / wave / "margins.csv"))
+    step("Write the extract", "Trích xuất dữ liệu", "extract", wave)
+    step("Weight it to the residents", "Gán quyền số theo dân số", "weights", wave, *margins)
+    _report(step, wave, *margins)
+    return wave
+
+
+def _report(step: "_Steps", wave: str, *options: str) -> None:
+    step("Write the report in Vietnamese", "Viết báo cáo tiếng Việt", "report", wave, *options, "--lang", "vi")
+    step("Write the report in English", "Viết báo cáo tiếng Anh", "report", wave, *options, "--lang", "en")
+
+
+def _frame(settings: Settings) -> Path:
+    return settings.simulations / "frame.csv"
+
+
+def _trials(step: "_Steps", frame: Path) -> tuple[Trial, Trial]:
+    """An open wave of each kind, with a device to try."""
+    month = f"{date.today():%Y-%m}"
+    end = f"{date.today():%m-%Y}"
+    words = ("dùng thử, mô phỏng", "to try, simulated")
+    found = []
+    for wave, kind, options in (
+        (f"dung-thu-{end}", _COUNTER, ()),
+        (f"dung-thu-ho-{end}", _SAMPLE, ("--interviewer",)),
+    ):
+        _open(step, wave, month, kind, words, frame if kind is _SAMPLE else None)
+        added = ("device", "add", "TINH", "--simulated", *options, "--json")
+        what, vietnamese = ("an interviewer's tablet", "máy phỏng vấn") if options else ("a kiosk", "máy tại quầy")
+        with step.own(f"Add {what} to try", f"Thêm {vietnamese} để dùng thử"):
+            device = json.loads(step.command(*added))
+        found.append(Trial(wave, device["centre"], device["code"]))
+    return found[0], found[1]
+
+
+@dataclass(frozen=True)
+class _Kind:
+    form: str
+    vi: str
+    en: str
+    options: tuple[str, ...] = ()
+
+
+_COUNTER = _Kind("counter", "Khảo sát tại quầy", "Counter survey")
+_SAMPLE = _Kind("qd1001-2026", "Khảo sát hộ gia đình", "Household survey", ("--kind", "sample", "--centres", "TINH"))
+
+
+def _open(step: "_Steps", id: str, month: str, kind: _Kind, words: tuple[str, str], frame: Path | None = None) -> None:
+    """Plan and open a simulated wave of a month."""
     year, number = month.split("-")
-    title = f"Khảo sát tại quầy, tháng {int(number)}/{year} ({vi})"
-    english = f"Counter survey, {calendar.month_name[int(number)]} {year} ({en})"
     step(
         f"Plan and open the wave {id}",
         "Tạo và mở đợt khảo sát",
-        *("wave", "create", id, "--form", "counter", "--months", month, "--simulated"),
-        *("--title-vi", title, "--title-en", english),
+        *("wave", "create", id, "--form", kind.form, "--months", month, "--simulated"),
+        *kind.options,
+        *(("--frame", str(frame)) if frame else ()),
+        *("--title-vi", f"{kind.vi}, tháng {int(number)}/{year} ({words[0]})"),
+        *("--title-en", f"{kind.en}, {calendar.month_name[int(number)]} {year} ({words[1]})"),
     )
-    step("", "", "wave", "open", id, "--at", opening.isoformat())
+    step("", "", "wave", "open", id, "--at", _bounds(month)[0].isoformat())
 
 
 def _month(today: date) -> str:

@@ -102,32 +102,80 @@ def test_a_server_that_cannot_start_says_where_to_look(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The demo's instance and what it said."""
     instance = tmp_path_factory.mktemp("demo") / "instance"
     result = sipas("demo", "--no-serve", "--instance", str(instance), "--responses", "400")
     assert result.returncode == 0, result.stderr
     assert "MÔ PHỎNG" in result.stdout and "SIMULATED" in result.stdout
-    return instance
+    return instance, result.stdout
 
 
 @pytest.fixture(scope="module")
-def wave(demo: Path) -> str:
-    return next(path.name for path in (demo / "reports").iterdir())
+def demo(made: tuple[Path, str]) -> Path:
+    return made[0]
 
 
-def test_scores_are_left_where_they_are_looked_for(demo: Path, wave: str) -> None:
+def wave_of(demo: Path, kind: str) -> str:
+    """The one closed wave of a kind: the demo's own, not the one to try."""
+    with Store.open(Settings.load(demo), write=False) as store:
+        (wave,) = (wave.id for wave in store.waves() if (wave.kind, wave.status) == (kind, "closed"))
+    return wave
+
+
+def scores(demo: Path, wave: str) -> dict[str, dict[str, str]]:
+    """The rows for all together, by measure."""
     with (demo / "reports" / wave / "scores.csv").open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
+        return {row["measure"]: row for row in csv.DictReader(stream) if row["domain_kind"] == "all"}
+
+
+def truth(demo: Path, wave: str) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = json.loads((demo / "simulations" / wave / "truth.json").read_text())
+    return found
+
+
+def test_scores_are_left_where_they_are_looked_for(demo: Path) -> None:
+    wave = wave_of(demo, "counter")
     assert wave.startswith("mo-phong-")
-    (whole,) = (row for row in rows if (row["domain_kind"], row["measure"]) == ("all", "index"))
-    truth = json.loads((demo / "simulations" / wave / "truth.json").read_text())["index"]["all"]
+    whole = scores(demo, wave)["index"]
     assert float(whole["dossiers"]) == 45_000
-    assert abs(float(whole["value"]) - truth) < 4 * float(whole["se"]) + 2
+    assert abs(float(whole["value"]) - truth(demo, wave)["index"]["all"]) < 4 * float(whole["se"]) + 2
 
 
-def test_both_reports_say_that_all_is_simulated(demo: Path, wave: str) -> None:
+def test_the_sample_wave_is_about_510_people_in_18_villages(demo: Path) -> None:
+    wave = wave_of(demo, "sample")
+    with Store.open(Settings.load(demo), write=False) as store:
+        outcomes = store.outcomes(wave)
+        assert len(store.frame(wave)) == len({psu for psu, _ in outcomes}) == 18
+        assert store.references(), "the published figures stand beside"
+    kinds: dict[str, int] = {}
+    for (_, kind), count in outcomes.items():
+        kinds[kind] = kinds.get(kind, 0) + count
+    assert 470 <= kinds["complete"] <= 550 and kinds["refused"] > 10 and kinds["not_at_home"] > 10
+
+
+@pytest.mark.parametrize("measure", ["index", "area:I", "area:II", "factor:II.C"])
+def test_the_sample_wave_finds_what_the_residents_think(demo: Path, measure: str) -> None:
+    wave = wave_of(demo, "sample")
+    row = scores(demo, wave)[measure]
+    assert abs(float(row["value"]) - truth(demo, wave)[measure]["all"]) < 4 * float(row["se"])
+
+
+@pytest.mark.parametrize("kind", ["counter", "sample"])
+def test_all_four_reports_say_that_all_is_simulated(demo: Path, kind: str) -> None:
     for name, words in (("report.html", "mô phỏng"), ("report.en.html", "simulated")):
-        assert words in (demo / "reports" / wave / name).read_text(encoding="utf-8").lower()
+        assert words in (demo / "reports" / wave_of(demo, kind) / name).read_text(encoding="utf-8").lower()
+
+
+def test_it_names_both_reports_and_what_each_may_be_used_for(made: tuple[Path, str]) -> None:
+    demo, said = made
+    for kind, vi, en in (
+        ("counter", "không thay thế Chỉ số SIPAS", "does not replace the ministry's SIPAS"),
+        ("sample", "không phải số công bố của Bộ Nội vụ", "the province's own estimate"),
+    ):
+        folder = demo / "reports" / wave_of(demo, kind)
+        assert (folder / "report.html").as_uri() in said and (folder / "report.en.html").as_uri() in said
+        assert vi in said and en in said and str(folder / "scores.csv") in said
 
 
 def test_nothing_simulated_is_marked_real(demo: Path) -> None:
@@ -164,16 +212,19 @@ def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
     process.wait()
 
 
-def test_it_serves_a_kiosk_until_told_to_stop(served: tuple[subprocess.Popen[str], list[str]], tmp_path: Path) -> None:
+def test_it_serves_a_kiosk_and_an_interviewer_s_tablet_until_told_to_stop(
+    served: tuple[subprocess.Popen[str], list[str]], tmp_path: Path
+) -> None:
     process, lines = served
     said = "".join(lines)
-    url = re.findall(r"kiosk: (http://127\.0\.0\.1:\d+)/enrol", said)[0]
-    code = re.findall(r"enrolment code: (\S+)", said)[0]
-    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-    with browser.open(f"{url}/enrol", urllib.parse.urlencode({"code": code}).encode(), timeout=10) as page:
-        shown = page.read().decode("utf-8")
-    assert page.url == f"{url}/"
-    assert "mô phỏng" in shown.lower() and "<form" in shown
+    (url,) = re.findall(r"(http://127\.0\.0\.1:\d+)/enrol", said)
+    codes = re.findall(r"enrolment code: (\S+)", said)
+    for code, words in zip(codes, ("Ông/Bà có hài lòng", "Thôn mô phỏng"), strict=True):
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        with browser.open(f"{url}/enrol", urllib.parse.urlencode({"code": code}).encode(), timeout=10) as page:
+            shown = page.read().decode("utf-8")
+        assert page.url == f"{url}/"
+        assert "mô phỏng" in shown.lower() and words in shown
     process.send_signal(signal.SIGINT)
     assert process.wait(40) == 0
     with server_lock(Settings.load(tmp_path / "demo").server_lock):

@@ -18,7 +18,15 @@ def settings(tmp_path: Path) -> Settings:
     settings = make_field(tmp_path / "instance")
     folder = settings.reports / "w1"
     folder.mkdir(parents=True)
-    for name in ("report.html", "report.en.html", "scores.csv", "scores.svg", "weights.parquet", "weights.json"):
+    for name in (
+        "report.html",
+        "report.en.html",
+        "scores.csv",
+        "scores.svg",
+        "items_1.svg",
+        "weights.parquet",
+        "weights.json",
+    ):
         (folder / name).write_text("SIMULATED", encoding="utf-8")
     return settings
 
@@ -27,7 +35,7 @@ def client(settings: Settings, writer: Writer) -> FlaskClient:
     return create_app(settings, writer=writer, development_http=True).test_client()
 
 
-@pytest.mark.parametrize("name", ["report.html", "report.en.html", "scores.csv", "scores.svg"])
+@pytest.mark.parametrize("name", ["report.html", "report.en.html", "scores.csv", "scores.svg", "items_1.svg"])
 def test_a_demo_hands_out_what_a_report_publishes(settings: Settings, name: str) -> None:
     with Writer(settings) as writer:
         answer = client(replace(settings, demo=True), writer).get(f"/demo/reports/w1/{name}")

@@ -76,17 +76,34 @@ class _Command:
         return printed.getvalue()
 
 
+USES = {
+    "counter": (
+        "Người dùng dịch vụ tại quầy: để cải thiện từng lĩnh vực; không thay thế Chỉ số SIPAS do Bộ Nội vụ công bố.",
+        "Service users at the counter: to improve each field; it does not replace the ministry's SIPAS.",
+    ),
+    "sample": (
+        "Mẫu hộ dân: ước lượng của tỉnh về chỉ số hai nội dung, không phải số công bố của Bộ Nội vụ.",
+        "A sample of residents: the province's own estimate of the two-area index, not the ministry's figure.",
+    ),
+}
+"""What each report may be used for."""
+
+
 def _show(outcome: "Outcome", server: "DemoServer", served: bool) -> None:
-    click.echo(f"\nXong sau {outcome.seconds:.0f} giây / Done in {outcome.seconds:.0f} s. MÔ PHỎNG / SIMULATED.\n")
-    click.echo(f"  Báo cáo:             {(outcome.reports / 'report.html').as_uri()}")
-    click.echo(f"  Report in English:   {(outcome.reports / 'report.en.html').as_uri()}")
+    click.echo(f"\nXong sau {outcome.seconds:.0f} giây / Done in {outcome.seconds:.0f} s. MÔ PHỎNG / SIMULATED.")
+    for kind, reports in (("counter", outcome.counter), ("sample", outcome.sample)):
+        click.echo("")
+        for line in USES[kind]:
+            click.echo(f"  {line}")
+        click.echo(f"    Báo cáo:             {(reports / 'report.html').as_uri()}")
+        click.echo(f"    Report in English:   {(reports / 'report.en.html').as_uri()}")
+        if served:
+            click.echo(
+                f"      tải về / download: {server.url}/demo/reports/{reports.name}/report.html (report.en.html)"
+            )
+        click.echo(f"    Bảng điểm / scores:  {reports / 'scores.csv'}")
     if served:
-        click.echo(
-            f"    tải về / download:  {server.url}/demo/reports/{outcome.reports.name}/report.html (report.en.html)"
-        )
-    click.echo(f"  Bảng điểm / scores:  {outcome.reports / 'scores.csv'}")
-    if served:
-        click.echo(f"  Máy tại quầy / kiosk: {server.url}/enrol")
-        click.echo(f"    mã cài đặt (một lần, 24 giờ) / enrolment code: {outcome.code} (once, 24 h)")
-        click.echo(f"    đợt / wave {outcome.trial_wave}: để dùng thử, mô phỏng / for trying, simulated")
+        click.echo(f"\n  Dùng thử / to try, mô phỏng / simulated: {server.url}/enrol")
+        for name, trial in (("Máy tại quầy / kiosk", outcome.kiosk), ("Phỏng vấn / interviewer", outcome.interviewer)):
+            click.echo(f"    {name}: mã cài đặt (một lần, 24 giờ) / enrolment code: {trial.code} (once, 24 h)")
         click.echo("\nCtrl-C để dừng / to stop.")
