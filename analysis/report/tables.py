@@ -262,16 +262,7 @@ def truth_cells(reading: Reading[Any], score: Score, truth: Mapping[str, Any]) -
 
 
 def true_value(truth: Mapping[str, Any], score: Score) -> float | None:
-    """truth.json's value for a row, or None where it has none.
-
-    "index": {"all": 81.2, "field": {…}}; of an area or factor also "factor": {"I.A": 81.2}, a number for all.
-    """
-    kind, _, code = score.measure.partition(":")
-    values = truth.get(score.measure)
-    if values is None and code:
-        values = (truth.get(kind) or {}).get(code)
-    if not isinstance(values, Mapping):
-        found = values if score.domain_kind == "all" else None
-    else:
-        found = values.get("all") if score.domain_kind == "all" else values.get("field", {}).get(score.domain)
+    """truth.json's value for a row, or None where it has none."""
+    values = truth.get(score.measure, {})
+    found = values.get("all") if score.domain_kind == "all" else values.get("field", {}).get(score.domain)
     return None if found is None else float(found)
