@@ -3,7 +3,9 @@
 import dataclasses
 import json
 import os
+import resource
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -207,8 +209,6 @@ def test_a_disk_without_room_is_refused_before_anything_is_written(
 
 
 def limited(size: int) -> None:
-    import resource
-
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
@@ -337,8 +337,6 @@ def test_the_nightly_command_ends_with_2_where_the_copy_does_not_verify(ground: 
 @pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
 @pytest.mark.parametrize("after", [0.15, 0.3, 0.5, 0.8])
 def test_an_interrupted_backup_is_there_whole_or_not_at_all(ground: Ground, number: str, after: float) -> None:
-    import signal
-
     settings, store, _ = ground
     process = subprocess.Popen(
         [sys.executable, "-m", "survey_app", "--instance", str(settings.instance), "backup"],

@@ -149,7 +149,7 @@ def _restore_over(
                 "resend": dict(remains.resend) if remains else {},
             }
             store.log_event("restored", detail)
-            waves = tuple(sorted(given_up.keys() - store.heads().keys()))
+            waves = tuple(sorted({*given_up, *(remains.waves if remains else ())} - store.heads().keys()))
         (building / swapping.NAME).write_text(folder, encoding="ascii")
         _settle(parts)
         sync_tree(building)

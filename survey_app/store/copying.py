@@ -58,6 +58,7 @@ class Remains:
     """
 
     heads: Mapping[str, Head] = field(default_factory=dict)
+    waves: tuple[str, ...] = ()
     responses: int = 0
     without_number: int = 0
     resend: Mapping[str, list[str]] = field(default_factory=dict)
@@ -74,7 +75,8 @@ def remains_of(old: Path, new: Path) -> Remains:
         for device, uuid in connection.execute(_NOT_MISSED, (MOST_NAMED,)):
             resend.setdefault(device, []).append(uuid)
         devices, events = _devices(connection)
-        return Remains(_heads(connection), count, count - numbered, resend, devices, events)
+        waves = connection.execute("SELECT id FROM old.wave EXCEPT SELECT id FROM main.wave ORDER BY id")
+        return Remains(_heads(connection), tuple(id for (id,) in waves), count, count - numbered, resend, devices, events)
 
 
 _LACKING = "FROM old.response AS lost WHERE NOT EXISTS (SELECT 1 FROM main.response WHERE uuid = lost.uuid)"
