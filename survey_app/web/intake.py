@@ -36,7 +36,8 @@ def receive(provided: Services, device: Device, sending: Sending) -> dict[str, A
 
     def work(store: Store) -> dict[str, Any]:
         results = [_result(receipt) for receipt in _record(store, device, read, received, sending)]
-        return {"results": results, **_standing(store, device, sending, results, provided.now())}
+        resend = provided.resending.of(store, device.id, {result["uuid"] for result in results})
+        return {"results": results, **_standing(store, device, sending, results, provided.now()), "resend": resend}
 
     return provided.write(work)
 
