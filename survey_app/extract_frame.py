@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from survey_app.model import PrimaryUnit
-from survey_app.store import Columns
+from survey_app.problems import Problem
+from survey_app.store import Columns, StoreError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,6 +22,9 @@ def design_columns(psus: Sequence[str], frame: Sequence[PrimaryUnit]) -> "dict[s
     import pyarrow as pa
 
     units = {unit.psu: unit for unit in frame}
+    if lost := sorted({str(psu) for psu in psus if psu not in units}):
+        what = f"responses name villages that the wave's frame lacks: {', '.join(lost[:5])}"
+        raise StoreError(Problem(what, "frame", "find out what was changed: sipas verify"))
     return {
         "stratum": pa.array([units[psu].stratum for psu in psus], pa.string()),
         "base_weight": pa.array([1 / units[psu].probability for psu in psus], pa.float64()),

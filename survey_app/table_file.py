@@ -12,14 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from survey_app.plain_text import faults, invisible
 from survey_app.problems import Problem, SipasError
 from survey_app.questionnaire.table import Problems
 
 MAX_LINE = 10_000
-MAX_TEXT = 400
 MAX_PROBLEMS = 500
-FORMULA = "=+-@＝＋－＠"  # what a spreadsheet takes for a formula, also in full width
-INVISIBLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _COUNT = re.compile(r"[0-9]{1,9}")
@@ -76,13 +74,8 @@ class Line:
         if name not in self.cells:
             return default
         value = self.cells[name]
-        if not value:
-            self.wrong(name, "the text is empty", "write the text")
-        elif len(value) > MAX_TEXT:
-            self.wrong(name, f"the text has {len(value)} characters", f"write at most {MAX_TEXT}")
-        elif value[0] in FORMULA:
-            what = f"the text begins with {value[0]!r}, which a spreadsheet takes for a formula"
-            self.wrong(name, what, "begin it with a letter or a digit")
+        for what, remedy in faults(value):
+            self.wrong(name, what, remedy)
         return value
 
     def code(self, name: str, pattern: re.Pattern[str], wanted: str) -> str:
@@ -205,8 +198,6 @@ def _line(number: int, cells: Sequence[str], header: Sequence[str], problems: Pr
     values = {name: cell.strip(" \u00a0") for name, cell in zip(header, cells, strict=True)}
     line = Line(number, values, problems)
     for name, value in values.items():
-        for sign in dict.fromkeys(value):
-            if unicodedata.category(sign) in INVISIBLE:
-                what = f"{name} holds a character that cannot be seen (U+{ord(sign):04X})"
-                line.wrong(name, what, "remove it; write the text on one line")
+        for what, remedy in invisible(value):
+            line.wrong(name, f"{name} holds {what}", remedy)
     return line if line.sound else None

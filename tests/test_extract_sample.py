@@ -5,13 +5,27 @@ import hashlib
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from survey_app.codebook import text_hash
 from survey_app.extract import write_extract
 from survey_app.model import Reference, RegisterRow
 from survey_app.response import Response
 from survey_app.settings import Settings
-from survey_app.store import Store
-from tests.ground import FORM, FRAME, NOON, enrolled, interview, make_store, record, response, sample_wave, unmet
+from survey_app.store import Store, StoreError
+from tests.ground import (
+    FORM,
+    FRAME,
+    NOON,
+    enrolled,
+    interview,
+    make_store,
+    record,
+    response,
+    sample_wave,
+    tamper,
+    unmet,
+)
 from tests.test_extract_write import as_json, table
 
 
@@ -114,6 +128,13 @@ def test_a_sample_wave_without_responses_has_an_extract_too(tmp_path: Path) -> N
         path = write_extract(store, settings, "household")
     assert table(path).num_rows == 0
     assert sum(table(path, "frame").column("completed").to_pylist()) == 0
+
+
+def test_a_village_that_the_frame_lacks_is_named(tmp_path: Path) -> None:
+    settings, _, _ = sampled(tmp_path)
+    tamper(settings, "UPDATE response SET psu = 'TAN-Z' WHERE psu = 'TAN-B'")
+    with Store.open(settings) as store, pytest.raises(StoreError, match="lacks: TAN-Z"):
+        write_extract(store, settings, "household")
 
 
 def test_counter_extracts_have_no_frame_and_no_published_figures(tmp_path: Path) -> None:

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from survey_app import frame, province, reference, register, table_file
+from survey_app.cli import run
 from survey_app.frame import read_frame
 from survey_app.province import read_centres, read_fields
 from survey_app.reference import read_references
 from survey_app.register import read_register
 from survey_app.table_file import MAX_PROBLEMS, TableError, read_file
-from tests.ground import CENTRES, FIELDS
+from tests.ground import CENTRES, FIELDS, make_store
 
 Read = Callable[[Path], Any]
 
@@ -255,6 +256,33 @@ def test_ten_thousand_bad_lines_are_counted_and_the_first_named(tmp_path: Path) 
     found = problems("fields", written(tmp_path, "code,vi,en,source\n" + "Ấ,a,b,ours\n" * 10_000))
     assert len(found) == MAX_PROBLEMS + 1
     assert found[0][1] == "line 2, code" and found[-1][0] == f"{10_000 - MAX_PROBLEMS} further faults are not listed"
+
+
+IMPORT: dict[str, tuple[str, ...]] = {
+    "register": ("register", "import"),
+    "centres": ("centre", "import"),
+    "fields": ("field", "import"),
+    "references": ("reference", "import"),
+    "frame": (
+        "wave", "create", "w2", "--form", "counter", "--months", "2026-11", "--title-vi", "M", "--title-en", "S",
+        "--kind", "sample", "--frame",
+    ),
+}  # fmt: skip
+
+
+@ALL
+def test_a_command_given_a_bad_file_ends_with_2_and_leaves_the_store_as_it_was(
+    tmp_path: Path, kind: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    settings, store = make_store(tmp_path)
+    store.close()
+    before = settings.store_path.read_bytes()
+    _, header, line = KINDS[kind]
+    path = written(tmp_path, f"{header}\n{line}\n{line},x\n")
+    assert run(["--instance", str(settings.instance), *IMPORT[kind], str(path)]) == 2
+    said = capfd.readouterr().err
+    assert "line 3" in said and "remedy" in said
+    assert settings.store_path.read_bytes() == before
 
 
 def test_a_file_says_its_name_and_hash_and_hides_its_content() -> None:

@@ -69,8 +69,8 @@ def verify(heads: tuple[str, ...], path: Path | None) -> None:
 def migrate() -> None:
     """Bring the store of an older version up to date. Make a backup first, and stop the server.
 
-    It happens whole or not at all, also when it is broken off, and may take some minutes for a million responses,
-    with room on the disk for a second copy of the store meanwhile.
+    It happens whole or not at all, also when it is broken off. A million responses take about two minutes, and as much
+    room on the disk again as the store has.
 
     Example: sipas migrate
     """

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from unicodedata import normalize
 
 import click
 
@@ -98,7 +99,7 @@ def create_wave(
             Wave(
                 id=id,
                 kind="sample" if kind == "sample" else "counter",
-                title={"vi": title_vi, "en": title_en},
+                title={"vi": normalize("NFC", title_vi.strip()), "en": normalize("NFC", title_en.strip())},
                 questionnaire=questionnaire.id,
                 version=questionnaire.version,
                 months=months,

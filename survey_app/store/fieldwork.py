@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from survey_app.ledger import compact, content_hash
 from survey_app.model import Centre, PrimaryUnit, Rules, ServiceField, Wave, WaveKind, moment, stamp
+from survey_app.plain_text import faults, invisible
 from survey_app.questionnaire import Questionnaire
 from survey_app.questionnaire.file import parse
 from survey_app.settings import Settings
@@ -309,6 +310,9 @@ def _check_wave(wave: Wave, form: Questionnaire) -> None:
         raise refusal("the wave's centres are missing or named twice", where, "import centres: sipas centre import")
     if set(wave.title) < {"vi", "en"}:
         raise refusal("the wave lacks a title in vi or en", where, "give --title-vi and --title-en")
+    for language, title in wave.title.items():
+        for what, remedy in (*faults(title), *invisible(title)):
+            raise refusal(f"the title: {what}", f"{where}: title in {language}", remedy)
     problem = _rule_problem(wave.rules)
     if problem:
         raise refusal(problem, f"{where}: rules", "see the rules in docs/official.md")
