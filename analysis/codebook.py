@@ -8,7 +8,6 @@ import json
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from math import isfinite
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -215,7 +214,7 @@ def _rules(raw: Mapping[str, Any]) -> Rules:
     rules = _known(Rules, raw)
     for name, low, high in (("reference_line", 0, 100), ("level", 50, 99.99)):
         value = getattr(rules, name)
-        if not isinstance(value, int | float) or not isfinite(value) or not low <= value <= high:
+        if not isinstance(value, int | float) or not low <= value <= high:
             raise ValueError(f"rule {name} is {str(value)[:40]}, not a number from {low} to {high}")
     for name in ("minimum_cell", "minimum_class"):
         value = getattr(rules, name)

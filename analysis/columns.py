@@ -88,5 +88,9 @@ def _numbers(data: Any, name: str) -> NDArray[Any]:
         return values.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise AnalysisError(
-            Problem(f"{name} holds something other than numbers ({error})", name, "give numbers, NaN where missing")
+            Problem(
+                f"{name} holds something other than numbers ({error})",
+                name,
+                "give numbers with a decimal point, not a comma; NaN where missing",
+            )
         ) from error

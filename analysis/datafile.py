@@ -3,6 +3,7 @@
 Public: Request, estimate_file, read_data.
 """
 
+import csv
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from analysis.parquet import read_parquet
 
 Statistic = Literal["mean", "proportion", "total", "ratio"]
 SUFFIXES = (".csv", ".parquet")
+MOST_HEADER = 1 << 20
 SIMPLE: Mapping[str, Callable[..., Estimates]] = {"mean": mean, "proportion": proportion, "total": total}
 
 
@@ -40,7 +42,6 @@ class Request:
 
 def read_data(path: Path) -> Any:
     """A CSV (UTF-8, header) or Parquet file as a pandas DataFrame."""
-    import pandas as pd
 
     if not path.is_file():
         raise AnalysisError(Problem("there is no such file", str(path), "give the path of a CSV or Parquet file"))
@@ -48,13 +49,37 @@ def read_data(path: Path) -> Any:
         if path.suffix.lower() == ".parquet":
             data = read_parquet(path.read_bytes()).to_pandas(use_threads=False)
         else:
-            data = pd.read_csv(path)
+            data = _read_csv(path)
     except (ValueError, OSError) as error:
         what = f"the file cannot be read: {str(error).strip()}"
         raise AnalysisError(Problem(what, str(path), "CSV in UTF-8 with a header, or Parquet")) from error
     if data.empty:
         raise AnalysisError(Problem("the file has a header and no rows", str(path), "give one row for each response"))
     return data
+
+
+def _read_csv(path: Path) -> Any:
+    """Pandas would take lines longer than the header for a labelled index: a decimal comma must not pass like that."""
+    import warnings
+
+    import pandas as pd
+
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        line = file.readline(MOST_HEADER)
+    if sign := next((sign for sign in ";\t" if sign in line and "," not in line), ""):
+        name = "semicolons" if sign == ";" else "tabs"
+        raise AnalysisError(Problem(f"{name} between the columns", f"{path}, line 1", "CSV has commas between columns"))
+    header = next(csv.reader([line]), [])
+    if twice := sorted({name for name in header if header.count(name) > 1}):
+        what = f"columns come twice: {', '.join(twice)}"
+        raise AnalysisError(Problem(what, f"{path}, line 1", "give each column a name of its own"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            return pd.read_csv(path, index_col=False, low_memory=False, encoding="utf-8-sig")
+        except pd.errors.ParserWarning as error:
+            what, remedy = "lines have more columns than the header", "no comma inside a number: write 1.5, not 1,5"
+            raise AnalysisError(Problem(what, str(path), remedy)) from error
 
 
 def estimate_file(path: Path, request: Request) -> Estimates:

@@ -25,7 +25,7 @@ MANIFEST = "manifest.json"
 RESPONSES, REGISTER, CODEBOOK, FRAME = "responses.parquet", "register.parquet", "codebook.json", "frame.parquet"
 FILES = frozenset({RESPONSES, REGISTER, CODEBOOK})
 KNOWN = FILES | {FRAME}
-NUMBERS = "iuf"
+NUMBERS = "iu"
 FLAGS = ("late", "after_close", "clock")
 DIGITS = 12
 """Of the manifest's sha256, in the directory's name."""
@@ -113,7 +113,8 @@ def _codebook(content: bytes, where: Path) -> Codebook:
     try:
         return parse_codebook(plain_json(content))
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
-        raise _refusal(f"the codebook cannot be read: {str(error)[:200] or type(error).__name__!r}", where) from error
+        fault = str(error)[:200] or type(error).__name__
+        raise _refusal(f"the codebook cannot be read: {fault}", where) from error
 
 
 def plain_json(content: bytes) -> Any:
