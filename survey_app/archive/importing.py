@@ -10,10 +10,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from survey_app.archive.layout import COMMENTS, CONFLICTS, QUESTIONNAIRE, RESPONSES, ArchiveError, key_check
+from survey_app.archive.layout import (
+    COMMENTS,
+    CONFLICTS,
+    QUESTIONNAIRE,
+    RESPONSES,
+    SERVER_COLUMNS,
+    ArchiveError,
+    key_check,
+)
 from survey_app.archive.reading import Archive, open_archive
 from survey_app.archive.returning import Returning
-from survey_app.ledger import GENESIS, compact, content_hash, link
+from survey_app.ledger import GENESIS, Plain, compact, content_hash, link
 from survey_app.model import Head, moment, stamp
 from survey_app.problems import Problem, SipasError
 from survey_app.questionnaire import Questionnaire, check
@@ -23,10 +31,12 @@ from survey_app.store import Store, answer_rows
 from survey_app.store.archiving import ArchivedResponse, Placed
 from survey_app.store.auditing import ConflictRow
 from survey_app.store.recording import RESPONSE_COLUMNS
-from survey_app.verification.texts import sealed_texts, with_texts, wrong_texts
+from survey_app.verification import check_tables
+from survey_app.verification.texts import Purges, sealed_texts, with_texts, wrong_texts
 
 _ALTERED = "get the archive again from where it is kept"
 _GROUP = 2_000
+_NUMBERS = ("number", "position", "offset_ms", "late", "after_close", "clock")
 Step = Callable[[int, int], None]
 
 
@@ -75,13 +85,15 @@ class _Import:
         self._store, self._archive, self._form, self._keep, self._step = store, archive, form, comments, step
         self._wave = str(archive.manifest["wave"])
         self._head = Head(**archive.manifest["heads"][self._wave])
-        self._sealed: dict[tuple[str, int], dict[str, str]] = {}
+        self._sealed: dict[tuple[str, int], tuple[str, dict[str, str]]] = {}
+        self._centres: dict[str, Plain] = {}
         self._latest = ""
 
     def run(self) -> Imported:
         returning = Returning(self._store, self._archive, self._form)
         self._refuse_taken()
         returning.lists_and_wave()
+        self._centres = {str(row["id"]): row["centre"] for row in self._store.device_rows()}
         known = frozenset(row[0] for row in self._store.field_rows())
         end = self._responses(known)
         if end != self._head:
@@ -90,6 +102,9 @@ class _Import:
         comments, left_out = self._comments()
         if left_out:
             returning.left_out(left_out, stamp(moment(self._latest) + timedelta(milliseconds=1)))
+        self._check_missing_texts()
+        if problems := check_tables(self._store):
+            raise ArchiveError(problems)
         self._store.log_event(
             "archive_imported",
             {
@@ -156,6 +171,10 @@ class _Import:
         if checked.problems or response.wave != self._wave:
             what = str(checked.problems[0]) if checked.problems else f"wave:{response.wave}"
             raise ArchiveError(Problem(f"the response does not pass its form: {what}", where, _ALTERED))
+        if data["centre"] != self._centres.get(str(data["device"])):
+            raise ArchiveError(Problem("the centre is not that of the device", where, _ALTERED))
+        if not all(type(data[name]) is (int if name in _NUMBERS else str) for name in SERVER_COLUMNS):
+            raise ArchiveError(Problem("a column is not of its type", where, _ALTERED))
         given = {**data["content"], **{name: data[name] for name in data if name in RESPONSE_COLUMNS}}
         if given["part"] is not None:
             given["part"] = compact(given["part"]).decode("utf-8")
@@ -167,7 +186,7 @@ class _Import:
     def _note_texts(self, owner: tuple[str, int], data: Mapping[str, Any]) -> None:
         sealed = sealed_texts(data["content"])
         if sealed:
-            self._sealed[owner] = sealed
+            self._sealed[owner] = str(data["received"]), dict(sealed)
             self._latest = max(self._latest, str(data["received"]))
 
     # ---- second contents and free texts
@@ -194,17 +213,26 @@ class _Import:
             placed = []
             for where, data in rows:
                 owner = "conflict" if data["response"] is None else "response"
-                sealed = self._sealed.get((owner, data[owner]), {})
+                _, sealed = self._sealed.get((owner, data[owner]), ("", {}))
                 if not self._keep:
                     left_out += 1
                     continue
                 what = wrong_texts(sealed, {str(data["item"]): str(data["text"])}, self._store.settings.key, True)
                 if what:
                     raise ArchiveError(Problem(what, where, _ALTERED))
+                del sealed[data["item"]]
                 placed.append([data[name] for name in ("number", "response", "conflict", "item", "text")])
             self._store.put_comments_back(placed)
             kept += len(placed)
         return kept, left_out
+
+    def _check_missing_texts(self) -> None:
+        """Texts that did not come back must have been purged, or left out just now."""
+        purges = Purges.of(self._store)
+        for (owner, number), (received, missing) in self._sealed.items():
+            if missing and not purges.cover(self._wave, received):
+                what = f"the text of {', '.join(sorted(missing))} of {owner} {number} is missing, and was never purged"
+                raise self._wrong(what, COMMENTS)
 
 
 def _groups(lines: Iterator[tuple[str, dict[str, Any]]]) -> Iterator[list[tuple[str, dict[str, Any]]]]:

@@ -33,7 +33,9 @@ from survey_app.archive.layout import (
 from survey_app.problems import Problem
 
 _END = struct.Struct("<4s4H2LH")
+_ENTRY = struct.Struct("<4s4B4H3L5H2L")
 _BLOCK = 1 << 20
+_MOST_MEMBERS = 1000  # more are not even listed
 _AGAIN = "get the archive again from where it is kept, and compare its SHA-256 with what sipas export printed"
 _UNREADABLE = (
     zipfile.BadZipFile, zlib.error, EOFError, struct.error, NotImplementedError, RuntimeError, ValueError, LookupError,
@@ -126,7 +128,7 @@ def _check_directory_size(stream: IO[bytes], path: Path) -> None:
     if len(tail) < _END.size or not tail.startswith(b"PK\x05\x06"):
         raise _refused("this is not a zip file, or bytes were added or cut off at its end", str(path))
     _, disk, first, here, members, length, _, comment = _END.unpack(tail)
-    if (disk, first, comment) != (0, 0, 0) or here != members or members > len(MEMBERS) + 1:
+    if (disk, first, comment) != (0, 0, 0) or here != members or members > _MOST_MEMBERS:
         raise _refused("the list of members is not one of an archive", f"{path}, its last 22 bytes")
     if length not in range(MEGABYTE) and length != 0xFFFFFFFF:
         raise _refused("the list of members is too long", f"{path}, its last 22 bytes")
@@ -149,26 +151,37 @@ def _check_names(archive: zipfile.ZipFile, path: Path) -> None:
 
 def _check_headers(archive: zipfile.ZipFile, stream: IO[bytes], path: Path) -> None:
     """What an archive of ours says of each member, nothing else; and between the members lies nothing."""
-    expected = 0
+    expected, listed, any_large = 0, b"", False
     for info in archive.infolist():
-        plain = (
-            info.date_time, info.external_attr, info.internal_attr, info.create_system, info.create_version,
-            info.reserved, info.volume, info.comment,
-        )  # fmt: skip
         large = max(info.file_size, info.compress_size, info.header_offset) > zipfile.ZIP64_LIMIT
-        sound = plain == (MOMENT, 0o600 << 16, 0, 3, 45, 0, 0, b"") and info.header_offset == expected
+        sound = (info.date_time, info.extract_version, info.header_offset) == (MOMENT, 45, expected)
         if sound and (large or not info.extra):
             info.extra = b""  # what the list says there of sizes over 4 GB, the header says in its own way
             header = info.FileHeader(zip64=True)
             stream.seek(info.header_offset)
             sound = stream.read(len(header)) == header
             expected += len(header) + info.compress_size
+            any_large = any_large or large
+            listed += b"" if any_large else _listed(info)
         if not sound:
             raise _refused(
                 "what the zip says of this member is not what sipas export writes", f"{path}: {info.filename}"
             )
-    if archive.start_dir != expected:
-        raise _refused("there are bytes between the members and their list", str(path))
+    stream.seek(archive.start_dir)
+    if archive.start_dir != expected or not stream.read(MEGABYTE).startswith(listed):
+        raise _refused("the list of members is not what sipas export writes", str(path))
+
+
+def _listed(info: zipfile.ZipInfo) -> bytes:
+    """A member in the list at the end, as `sipas export` writes it."""
+    date = (MOMENT[0] - 1980) << 9 | MOMENT[1] << 5 | MOMENT[2]
+    return (
+        _ENTRY.pack(
+            b"PK\x01\x02", 45, 3, 45, 0, info.flag_bits, zipfile.ZIP_DEFLATED, 0, date, info.CRC, info.compress_size,
+            info.file_size, len(info.filename), 0, 0, 0, 0, 0o600 << 16, info.header_offset,
+        )
+        + info.filename.encode("ascii")
+    )  # fmt: skip
 
 
 def _read_manifest(archive: zipfile.ZipFile, path: Path) -> tuple[Mapping[str, Any], Mapping[str, Member]]:

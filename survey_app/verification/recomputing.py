@@ -98,8 +98,7 @@ def verify(settings: Settings, step: Step = _silent, held: Witnesses | None = No
         problems += more
         kept = _Kept(before.confirmed, now, (extracted, backed_up, held or {}), given_up)
         problems += _check_events(store, kept)
-        for look in (check_waves, check_lists, check_conflicts, check_register, check_devices, check_officials):
-            problems += _readable(look, store)
+        problems += check_tables(store)
         problems += _readable(lambda store: _check_responses(store, settings, kept, step), store)
     return tuple(problems)
 
@@ -110,6 +109,12 @@ def _given_up(store: Store) -> tuple[Heads, list[Problem]]:
     except _UNREADABLE as error:
         what = f"an event of a restore cannot be read: {type(error).__name__}"
         return frozenset(), [Problem(what, str(store.settings.store_path), RESTORE)]
+
+
+def check_tables(store: Store) -> list[Problem]:
+    """Whatever has no chain of its own, held against the audit."""
+    looks = (check_waves, check_lists, check_conflicts, check_register, check_devices, check_officials)
+    return [problem for look in looks for problem in _readable(look, store)]
 
 
 def _readable(look: Callable[[Store], Iterable[Problem]], store: Store) -> list[Problem]:
