@@ -15,9 +15,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from analysis.cli import INSTANCE_KEY, estimate, report, weights
+from analysis.cli_compare import compare
 from analysis.errors import AnalysisError
 from analysis.quality import REASONS
-from analysis.rules import SENTENCE
+from analysis.rules import SAMPLE_SENTENCE, SENTENCE
 from analysis.wave_result import COLUMNS
 from survey_app.cli import main
 from survey_app.cli.context import INSTANCE_KEY as KEY_OF_THE_APP
@@ -337,7 +338,7 @@ def test_bad_input_ends_with_exit_code_2(
     assert "remedy: write one with: sipas extract nowhere" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [weights, estimate, report])
+@pytest.mark.parametrize("command", [weights, estimate, report, compare])
 def test_help_shows_an_example(command: Any, tmp_path: Path) -> None:
     assert "Example: sipas" in run(command, "--help", instance=tmp_path).output
 
@@ -347,7 +348,7 @@ def test_help_shows_an_example(command: Any, tmp_path: Path) -> None:
 PAGE = (Path(__file__).parent.parent / "docs" / "analyst.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("command", [weights, estimate, report])
+@pytest.mark.parametrize("command", [weights, estimate, report, compare])
 def test_every_option_is_documented(command: Any) -> None:
     assert [
         name for option in command.params for name in option.opts if name.startswith("--") and name not in PAGE
@@ -357,6 +358,15 @@ def test_every_option_is_documented(command: Any) -> None:
 def test_every_column_word_and_reason_is_documented() -> None:
     words = (*COLUMNS, *REASONS, "above", "below", "cannot_tell", "unreliable", "confidential", "complementary")
     assert [word for word in words if f"`{word}`" not in PAGE] == []
-    for token in ("review", "wide_complement", "online_included", "counter_survey"):
-        assert f"`{token}`" in PAGE
-    assert SENTENCE["vi"] in PAGE and SENTENCE["en"] in PAGE
+    tokens = (
+        "review",
+        "wide_complement",
+        "online_included",
+        "counter_survey",
+        "sample_survey",
+        "own_estimate",
+        "not_raked",
+    )
+    assert [token for token in tokens if f"`{token}`" not in PAGE] == []
+    for sentence in (*SENTENCE.values(), *SAMPLE_SENTENCE.values()):
+        assert sentence in PAGE

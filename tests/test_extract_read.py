@@ -108,3 +108,53 @@ def test_the_newest_extract_is_the_one_written_last(tmp_path: Path) -> None:
     shutil.rmtree(folder)
     with pytest.raises(AnalysisError, match="sipas extract w1"):
         newest_extract(tmp_path, "w1")
+
+
+# ---- whole by its hashes, and still no extract
+
+
+def _exchange(path: Path, name: str, content: bytes) -> Path:
+    """Put another file in its place and state its hash, as a broken writer would."""
+    (path / name).write_bytes(content)
+    manifest = json.loads((path / "manifest.json").read_text())
+    return _rewrite(path, files=manifest["files"] | {name: sha256(content).hexdigest()})
+
+
+@pytest.mark.parametrize("name", ["responses.parquet", "register.parquet"])
+@pytest.mark.parametrize("part", [0.0, 0.5, 0.99])
+def test_a_file_cut_off_before_it_was_hashed_is_named(path: Path, name: str, part: float) -> None:
+    content = (path / name).read_bytes()
+    with pytest.raises(AnalysisError, match="cannot be read as Parquet") as caught:
+        read_extract(_exchange(path, name, content[: int(part * len(content))]))
+    assert caught.value.problems[0].where.endswith(name)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"{", b"\xff", b'{"wave": NaN}', b"1e400", b"9" * 5000, b"[" * 100_000, b'{"wave": 5}']
+)
+def test_a_codebook_that_is_none_is_refused(path: Path, content: bytes) -> None:
+    with pytest.raises(AnalysisError, match="the codebook cannot be read"):
+        read_extract(_exchange(path, "codebook.json", content))
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[1]", b"{", b"\xff\xfe", b'{"format": NaN}', b"[" * 100_000, b'"text"', b"5"]
+)
+def test_a_manifest_that_is_no_json_is_refused(path: Path, content: bytes) -> None:
+    (path / "manifest.json").write_bytes(content)
+    with pytest.raises(AnalysisError, match="the manifest cannot be read"):
+        read_extract(path.rename(path.with_name(sha256(content).hexdigest()[:12])))
+
+
+@pytest.mark.parametrize("key", ["files", "counts", "ledger", "options", "questionnaire"])
+def test_a_manifest_whose_parts_are_no_tables_is_refused(path: Path, key: str) -> None:
+    with pytest.raises(AnalysisError, match=f"the manifest's {key} is no table"):
+        read_extract(_rewrite(path, **{key: ["responses.parquet"]}))
+
+
+@pytest.mark.parametrize("name", ["responses.parquet", "codebook.json"])
+def test_a_folder_in_place_of_a_file_is_named(path: Path, name: str) -> None:
+    (path / name).unlink()
+    (path / name).mkdir()
+    with pytest.raises(AnalysisError, match=f"{name} is a folder, not a file"):
+        read_extract(path)
