@@ -9,6 +9,7 @@ from flask import Flask, Response, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException
 
+from survey_app.web.body import MAX_BODY_BYTES
 from survey_app.web.errors import WebProblem
 
 CONTENT_SECURITY_POLICY = (
@@ -33,6 +34,7 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 def protect(app: Flask) -> None:
     app.before_request(_refuse_raw_addresses)
     app.before_request(_refuse_foreign_forms)
+    app.before_request(_refuse_endless_forms)
     app.after_request(_add_headers)
     app.after_request(_read_the_rest)
 
@@ -58,6 +60,13 @@ def _refuse_foreign_forms() -> None:
         ours = site in {None, "same-origin", "none"}
     if not ours:
         raise WebProblem("foreign-form")
+
+
+def _refuse_endless_forms() -> None:
+    """No browser sends a form in chunks. Of one that comes so no more than the bound is read, and it must not be cut."""
+    in_chunks = request.content_length is None and request.method not in _SAFE_METHODS
+    if in_chunks and not request.path.startswith("/api/") and len(request.get_data()) >= MAX_BODY_BYTES:
+        raise WebProblem("too-large")
 
 
 def _add_headers(response: Response) -> Response:
