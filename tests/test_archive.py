@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+import re
 import stat
 import zipfile
 from collections.abc import Iterator
@@ -286,8 +287,8 @@ def test_the_flat_table_has_labels_and_no_formula(origin: Store) -> None:
 @given(st.sampled_from([*FORMULA, "a", "1", "'"]), st.text(max_size=10))
 def test_no_text_cell_begins_as_a_formula(start: str, rest: str) -> None:
     told = cell(start + rest)
-    assert isinstance(told, str) and told.endswith(start + rest)
-    assert not told.startswith(FORMULA)
+    assert isinstance(told, str) and told.replace("'", "") == (start + rest).replace("'", "")
+    assert not any(part.lstrip(" ").startswith(FORMULA) for part in re.split("[;\t\r\n]", told))
 
 
 @pytest.mark.parametrize("number", [-5, 0, 3])

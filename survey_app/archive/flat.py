@@ -5,6 +5,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping
 
 from survey_app.model import Centre, StoredResponse
@@ -15,12 +16,17 @@ ENVELOPE = (
     "recruitment", "language", "psu", "late", "after_close", "clock",
 )  # fmt: skip
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
+BEGINNING = re.compile(r"(^|[;\t\r\n])(?=[;\s]*[=+\-@\0＝＋－＠])|^(?=[\t\r\n])")
 LANGUAGE = "vi"
 
 
 def cell(value: object) -> object:
-    """A text that a spreadsheet would take for a formula gets an apostrophe; numbers stay numbers."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    """A text that a spreadsheet would take for a formula gets an apostrophe; numbers stay numbers.
+
+    Also behind a semicolon or a new line: where the comma is the decimal sign, as in Vietnam, spreadsheets cut lines at
+    semicolons, whatever stands in quotation marks.
+    """
+    return BEGINNING.sub(r"\1'", value) if isinstance(value, str) else value
 
 
 class FlatTable:
