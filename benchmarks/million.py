@@ -201,14 +201,14 @@ def build(folder: Path, total: int) -> Settings:
     return settings
 
 
-def run(instance: Path, *arguments: str) -> tuple[float, float]:
-    """Wall seconds and peak memory in MiB of one command."""
+def run(instance: Path, *arguments: str) -> tuple[float, float, float]:
+    """Wall seconds, processor seconds and peak memory in MiB of one command."""
     began = time.monotonic()
     process = subprocess.Popen([sys.executable, "-m", "survey_app", "--instance", str(instance), *arguments])
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"sipas {' '.join(arguments)} failed")
-    return time.monotonic() - began, usage.ru_maxrss / 1024
+    return time.monotonic() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def main() -> None:
@@ -225,7 +225,7 @@ def main() -> None:
         print(f"built {chosen.responses:,} SIMULATED responses in {time.monotonic() - began:.0f} s: {size:,.0f} MiB")
     if chosen.build_only:
         return
-    print("| command | wall s | peak MiB |\n|---|---:|---:|", flush=True)
+    print("| command | wall s | CPU s | peak MiB |\n|---|---:|---:|---:|", flush=True)
     copy, again = chosen.folder / "copy", chosen.folder / "again"
     for arguments in (
         ("migrate",),
@@ -233,8 +233,10 @@ def main() -> None:
         ("backup", "--output", str(copy)),
         ("restore", str(copy), "--into", str(again)),
     ):
-        seconds, memory = run(instance, *arguments)
-        print(f"| {arguments[0]} | {seconds:.1f} | {memory:.0f} | load {os.getloadavg()[0]:.1f}", flush=True)
+        seconds, cpu, memory = run(instance, *arguments)
+        print(
+            f"| {arguments[0]} | {seconds:.1f} | {cpu:.1f} | {memory:.0f} | load {os.getloadavg()[0]:.1f}", flush=True
+        )
 
 
 if __name__ == "__main__":
