@@ -67,13 +67,7 @@ class Connection:
         Until it is closed the instance is held, so that no restore takes the file away from under it.
         """
         with contextlib.ExitStack() as undo:
-            hold = Shared(settings.instance) if settings.instance.is_dir() else None
-            if hold:
-                undo.callback(hold.release)
-            if swapping.is_pending(settings.instance):
-                raise refusal(
-                    "a restore was cut short", str(settings.instance), "run the command again: it goes on first"
-                )
+            hold = _held(settings, undo)
             path = _existing(settings)
             with _damage_named(path):
                 connection = _connect(path, "rw" if write else "ro")
@@ -94,8 +88,11 @@ class Connection:
 
         Refused while a server runs: it holds the old schema, and its tablets would wait for as long as this takes.
         """
-        path = _existing(settings)
-        with _damage_named(path), contextlib.closing(_connect(path, "rw")) as connection:
+        with contextlib.ExitStack() as undo:
+            _held(settings, undo)
+            path = _existing(settings)
+            undo.enter_context(_damage_named(path))
+            connection = undo.enter_context(contextlib.closing(_connect(path, "rw")))
             database = _ours(connection, path)
             _refuse_newer(database, path)
             if not migrations.pending(database):
@@ -261,6 +258,16 @@ def _prepare(connection: sqlite3.Connection, *, write: bool) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     if not write:
         connection.execute("PRAGMA query_only = ON")
+
+
+def _held(settings: Settings, undo: contextlib.ExitStack) -> Shared | None:
+    """Hold the instance until `undo`; refused where a restore was cut short, which another command finishes first."""
+    hold = Shared(settings.instance) if settings.instance.is_dir() else None
+    if hold:
+        undo.callback(hold.release)
+    if swapping.is_pending(settings.instance):
+        raise refusal("a restore was cut short", str(settings.instance), "run the command again: it goes on first")
+    return hold
 
 
 def _existing(settings: Settings) -> Path:
