@@ -50,7 +50,7 @@ def read_data(path: Path) -> Any:
             data = read_parquet(path.read_bytes()).to_pandas(use_threads=False)
         else:
             data = _read_csv(path)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, csv.Error) as error:
         what = f"the file cannot be read: {str(error).strip()}"
         raise AnalysisError(Problem(what, str(path), "CSV in UTF-8 with a header, or Parquet")) from error
     if data.empty:

@@ -5,6 +5,7 @@ The short helps stand here, so that `sipas --help` imports nothing else; a test 
 
 import importlib
 import os
+import stat
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,10 +64,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "simulate": (
         "survey_app.cli.simulate:simulate",
         "Visit the running server like many devices and citizens; everything is SIMULATED.",
-    ),
-    "simulate-frame": (
-        "survey_app.cli.simulate:simulate_frame",
-        "Write a frame of villages for a sample wave to try; everything is SIMULATED.",
     ),
     "simulate-frame": (
         "survey_app.cli.simulate:simulate_frame",
@@ -153,10 +150,27 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _refuse_unreadable(arguments: Sequence[str]) -> None:
-    bad = [one for one in arguments if "\0" in one or any("\ud800" <= letter <= "\udfff" for letter in one)]
-    if bad:
-        what = "an argument is no text in UTF-8"
-        raise SipasError(Problem(what, ascii(one), "type it anew; the terminal should use UTF-8") for one in bad)
+    """No text that is none, and no file that may have no end, or waits for a writer for ever."""
+    problems = []
+    for argument in arguments:
+        if "\0" in argument or any("\ud800" <= letter <= "\udfff" for letter in argument):
+            remedy = "type it anew; the terminal should use UTF-8"
+            problems.append(Problem("an argument is no text in UTF-8", ascii(argument), remedy))
+        elif path := _endless(argument):
+            problems.append(Problem("this is a pipe or a device, not a file", path, "save it as a file, and name that"))
+    if problems:
+        raise SipasError(problems)
+
+
+def _endless(argument: str) -> str | None:
+    for path in (argument, argument.partition("=")[2]):
+        try:
+            kind = stat.S_IFMT(os.stat(path).st_mode)
+        except OSError:
+            continue
+        if kind not in (stat.S_IFREG, stat.S_IFDIR):
+            return path
+    return None
 
 
 def main() -> None:

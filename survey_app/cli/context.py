@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 INSTANCE_KEY = "sipas.instance"
 PATIENCE_SECONDS = 2.0
+MOST_LETTERS = 1000
+"""In a line of a message: more is a file or an argument poured into it."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 
@@ -45,7 +47,10 @@ def complain(problems: Iterable[Problem]) -> None:
 
 def _printable(text: str) -> str:
     """What came from a file or an argument can neither command the terminal nor turn the line around."""
-    return "".join(letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text)
+    lines = (line if len(line) <= MOST_LETTERS else f"{line[:MOST_LETTERS]} …" for line in text.split("\n"))
+    return "\n".join(
+        "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line) for line in lines
+    )
 
 
 def echo_json(value: object) -> None:

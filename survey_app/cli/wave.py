@@ -34,7 +34,10 @@ def wave() -> None:
 
 
 def _codes(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
-    return tuple(part.strip() for part in (value or "").split(",") if part.strip())
+    found = tuple(part.strip() for part in (value or "").split(",") if part.strip())
+    if value is not None and not found:
+        raise click.BadParameter("nothing is named")
+    return found
 
 
 @wave.command("create")

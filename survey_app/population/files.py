@@ -12,6 +12,7 @@ from typing import Any, TypeVar, get_type_hints
 from survey_app.problems import Problem, SipasError
 
 T = TypeVar("T")
+MOST_BYTES = 1024 * 1024
 _FOLDER = importlib.resources.files("survey_app") / "data" / "populations"
 
 
@@ -29,17 +30,22 @@ def model_file(source: str | Path, names: Sequence[str]) -> tuple[bytes, str]:
     if str(source) in names:
         return (_FOLDER / f"{source}.toml").read_bytes(), f"{source}.toml"
     try:
-        return Path(source).read_bytes(), Path(source).name
+        with Path(source).open("rb") as stream:
+            content = stream.read(MOST_BYTES + 1)
     except OSError as error:
         raise ModelError(
             Problem(f"no such population model: {error}", str(source), f"name a file, or one of: {', '.join(names)}")
         ) from None
+    if len(content) > MOST_BYTES:
+        what = f"the model file is larger than {MOST_BYTES // 1024} KiB"
+        raise ModelError(Problem(what, str(source), "check that it is the right file"))
+    return content, Path(source).name
 
 
 def toml_of(content: bytes, name: str) -> dict[str, Any]:
     try:
         return tomllib.loads(content.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ModelError(Problem(f"not a TOML file: {error}", name, "mend the file")) from None
 
 

@@ -26,6 +26,8 @@ def held_heads(given: Iterable[str], path: Path | None) -> Witnesses:
     found = read_heads(path) if path else Witnesses()
     problems: list[Problem] = []
     for text in given:
+        if not text.strip():
+            problems.append(Problem("this is not a head", "--head", _REMEDY))
         _take(text.encode("utf-8", "replace"), "--head", found, problems)
     if problems:
         raise HeadsError(problems)

@@ -29,11 +29,12 @@ DAC_OVERRIDE, DAC_READ_SEARCH = 1, 2
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended: its exit code (negative: the signal that killed it), and what it said."""
+    """How a command ended: its exit code (negative: the signal that killed it), what it said, the memory it took."""
 
     code: int
     out: str
     err: str
+    megabytes: int = 0
 
 
 class Run:
@@ -53,11 +54,11 @@ class Run:
         finished = self.over(seconds)
         if not finished:
             os.kill(self.pid, signal.SIGKILL)
-        _, status = os.waitpid(self.pid, 0)
+        _, status, used = os.wait4(self.pid, 0)
         os.close(self._ended)
         out, err = _all(self._out), _all(self._err)
         assert finished, f"still running after {seconds} s\n{out}\n{err}"
-        return Ended(os.waitstatus_to_exitcode(status), out, err)
+        return Ended(os.waitstatus_to_exitcode(status), out, err, used.ru_maxrss // 1024)
 
 
 def begin(instance: Path | str, *arguments: str, prepare: Callable[[], None] = lambda: None) -> Run:
@@ -144,14 +145,6 @@ def obey_file_modes() -> None:
 def room_for(size: int) -> Callable[[], None]:
     """No file may grow beyond `size` bytes: to the program the disk is full there."""
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-
-
-def little_memory(megabytes: int) -> Callable[[], None]:
-    def limit() -> None:
-        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (used + megabytes * 2**20, resource.RLIM_INFINITY))
-
-    return limit
 
 
 # ---- what is left

@@ -60,7 +60,7 @@ def value(path: tuple[str, ...], parameter: click.Parameter, file: str) -> str:
     return known or "1"
 
 
-def arguments(path: tuple[str, ...], file: Path | str, **instead: str) -> tuple[str, ...]:
+def arguments(path: tuple[str, ...], file: Path | str, /, **instead: str) -> tuple[str, ...]:
     """The command with every parameter that it requires; `instead` gives single ones another value."""
     given: list[str] = []
     free: list[str] = []
@@ -88,12 +88,12 @@ def read_files() -> list[tuple[tuple[str, ...], str]]:
     for path, name in of_type(click.Path):
         kind = next(one for one in COMMANDS[path].params if one.name == name).type
         assert isinstance(kind, click.Path)
-        if kind.file_okay and name not in OUTPUTS:
+        if kind.file_okay and name not in OUTPUTS and (*path, name) not in OUTPUTS:
             found.append((path, name))
     return found + [(path, name) for path, name in BESIDES if path in COMMANDS]
 
 
-OUTPUTS = ("output", "into", "to", "destination")
+OUTPUTS = ("output", "into", "to", "destination", ("simulate-frame", "file"))
 BESIDES = [
     (("wave", "create"), "form"),
     (("questionnaire", "show"), "id"),
