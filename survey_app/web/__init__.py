@@ -37,6 +37,7 @@ def create_app(
     """The WSGI application of one instance; the writer is the caller's to close, after the last request."""
     app = Flask(__name__)  # without a secret key: nobody has a session here
     app.config.update(
+        DEBUG=False,  # whatever FLASK_DEBUG says
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         MAX_FORM_PARTS=MAX_FORM_PARTS,
     )
