@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from survey_app.questionnaire import QuestionnaireError, load, parse
 from survey_app.questionnaire.file import MAX_BYTES
@@ -213,3 +215,28 @@ def test_lines_end_as_on_windows(tmp_path: Path) -> None:
     path.write_bytes((FOLDER / "good.1.toml").read_bytes().replace(b"\n", b"\r\n"))
     form, plain = load(path), load(FOLDER / "good.1.toml")
     assert form.items == plain.items and form.intro == plain.intro and form.sha256 != plain.sha256
+
+
+# ---- whatever a file holds
+
+GOOD = (FOLDER / "good.1.toml").read_bytes()
+
+
+@settings(deadline=None)
+@given(
+    lines=st.lists(st.integers(0, GOOD.count(b"\n")), max_size=4),
+    with_what=st.sampled_from(
+        [b"", b"[[items]]", b"[index]", b"ask_if = [{}]", b"=", b"\xff", b"\x00", b'"""', b"items = 1"]
+    ),
+    cut=st.integers(0, len(GOOD)),
+)
+@example(lines=[], with_what=b"", cut=0)
+def test_a_mangled_file_gives_a_form_or_problems(lines: list[int], with_what: bytes, cut: int) -> None:
+    content = GOOD[: len(GOOD) - cut].split(b"\n")
+    for line in lines:
+        content[min(line, len(content) - 1)] = with_what
+    try:
+        assert parse(b"\n".join(content), "mangled.toml").items
+    except QuestionnaireError as error:
+        assert error.problems
+        assert all(problem.where.startswith("mangled.toml") and problem.remedy for problem in error.problems)
