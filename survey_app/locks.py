@@ -16,6 +16,9 @@ from pathlib import Path
 from survey_app.problems import Problem, SipasError
 
 PATIENCE_SECONDS = 30.0
+PAUSE_SECONDS, NEXT_SECONDS = 0.05, 0.004
+"""How long at most somebody who waits does not look: in the queue, and as the next."""
+TURN = ".turn"
 
 
 class LockedError(SipasError):
@@ -24,10 +27,19 @@ class LockedError(SipasError):
 
 @contextmanager
 def write_lock(path: Path, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
-    """Hold the instance's write lock; waits for the present holder, but not for ever."""
+    """Hold the instance's write lock; waits for the present holder, but not for ever.
+
+    Who wants it takes the turn first, and gives it back with the lock in hand: one alone waits for the lock, so that a
+    busy server, which wants it again at once, cannot keep it from a command for long.
+    """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        _wait(descriptor, path, patience, "the store")
+        turn = os.open(path.with_suffix(TURN), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            _wait(turn, path, patience, "the store")
+            _wait(descriptor, path, patience, "the store", longest=NEXT_SECONDS)
+        finally:
+            os.close(turn)
         yield
     finally:
         os.close(descriptor)
@@ -63,7 +75,14 @@ class Shared:
         self._finalizer()
 
 
-def _wait(descriptor: int, path: Path, patience: float, what: str, mode: int = fcntl.LOCK_EX) -> None:
+def _wait(
+    descriptor: int,
+    path: Path,
+    patience: float,
+    what: str,
+    mode: int = fcntl.LOCK_EX,
+    longest: float = PAUSE_SECONDS,
+) -> None:
     deadline = time.monotonic() + patience
     pause = 0.0005
     while not _try(descriptor, mode):
@@ -76,7 +95,7 @@ def _wait(descriptor: int, path: Path, patience: float, what: str, mode: int = f
                 )
             )
         time.sleep(pause)
-        pause = min(pause * 2, 0.05)
+        pause = min(pause * 2, longest)
 
 
 @contextmanager

@@ -37,7 +37,7 @@ from survey_app.verification.witnesses import read_backups, read_heads_log, read
 
 BUILDING = ".restoring-"
 PATIENCE_SECONDS = 60.0
-LOCKS = ("write.lock", "server.lock")
+LOCKS = ("write.lock", "write.turn", "server.lock")
 Step = Callable[[int, int], None]
 
 

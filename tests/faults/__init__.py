@@ -19,7 +19,7 @@ from pathlib import Path
 
 from survey_app.__main__ import main
 
-LOCKS = ("write.lock", "server.lock")
+LOCKS = ("write.lock", "write.turn", "server.lock")
 PATIENCE_SECONDS = 20
 PIPE_BYTES = 2**20
 LARGE_BYTES = 2**25
