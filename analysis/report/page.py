@@ -76,7 +76,13 @@ def render(page: Page, drawings: Mapping[str, "Drawing"], words: Words) -> str:
         name: {"title": drawing.title, "inline": Markup(inline(drawing.svg))} for name, drawing in drawings.items()
     }
     template = _environment().get_template("report.html.j2")
-    return template.render(page=page, words=words, plots=pictures, style=Markup(_style()))
+    foot = Markup(_css_text(page.sentence))
+    return template.render(page=page, words=words, plots=pictures, style=Markup(_style()), foot=foot)
+
+
+def _css_text(text: str) -> str:
+    """Text inside a string of a style sheet, where entities mean nothing: every sign but letters and commas escaped."""
+    return "".join(sign if sign.isalnum() or sign in " .,;–-" else f"\\{ord(sign):06x}" for sign in text)
 
 
 def _read(result: AnyResult, words: Words, truth: Mapping[str, Any] | None) -> tuple[Page, dict[str, "Drawing"]]:

@@ -54,43 +54,40 @@ def measure_words(reading: SampleReading, measure: str) -> str:
 
 def published_table(reading: SampleReading) -> Table:
     """The Ministry's figures as they were entered, beside the province's own estimate of the same measure."""
-    words = reading.words
+    words, notes = reading.words, Notes()
     columns = (
         Column(words("sample_col.measure"), False),
         Column(words("sample_col.own")),
         Column(words("sample_col.place"), False),
         Column(words("sample_col.year")),
         Column(words("sample_col.value")),
-        Column(words("sample_col.series"), False),
         Column(words("sample_col.label"), False),
-        Column(words("sample_col.source"), False),
+        Column(words("sample_col.series"), False),
     )
     rows = []
     before = ""
     found = sorted(reading.codebook.references, key=lambda one: (*_place(reading, one.measure), one.place, -one.year))
     for one in found:
-        own = reading.result.score("all", one.measure) if one.measure != before else None
-        repeated = one.measure == before
+        own = _own(reading, one.measure) if one.measure != before else Cell("")
+        head = (Cell(measure_words(reading, one.measure)), own)
         before = one.measure
-        interval = (words.interval(own.ci_low, own.ci_high),) if own and own.value is not None else ()
-        estimate = Cell("" if repeated else words.score(own.value if own else None), below=interval)
-        rows.append(
-            Row(
-                (
-                    Cell("" if repeated else measure_words(reading, one.measure)),
-                    estimate,
-                    Cell(_place_words(reading, one)),
-                    Cell(str(one.year)),
-                    Cell(_decimal(reading, one.value)),
-                    Cell(one.series),
-                    Cell(f"[{one.label}]"),
-                    Cell(one.source),
-                )
-            )
-        )
+        value = Cell(_decimal(reading, one.value), marks=(notes.mark(one.source),))
+        place, label = _place_words(reading, one), f"[{one.label}]"
+        others = (Cell(place, short=True), Cell(str(one.year)), value, Cell(label), Cell(one.series, short=True))
+        rows.append(Row((*head, *others)))
     labels = [words(f"sample_label.{label}") for label in "VSDIB" if any(one.label == label for one in found)]
-    notes = (("", words("sample_note.labels", labels="; ".join(labels))),) if labels else ()
-    return Table("published", words("sample_table.published"), columns, tuple(rows), notes)
+    below = [*notes.listed, ("", words("sample_note.labels", labels="; ".join(labels)))]
+    return Table("published", words("sample_table.published"), columns, tuple(rows), tuple(below))
+
+
+def _own(reading: SampleReading, measure: str) -> Cell:
+    """The own estimate of a measure with its interval under it; why it is hidden, or a dash where there is none."""
+    score, words = reading.result.score("all", measure), reading.words
+    if score is None:
+        return Cell(words("word.missing"))
+    if score.value is None:
+        return Cell(reading.why_hidden(score), hidden=True)
+    return Cell(words.score(score.value), below=(words.interval(score.ci_low, score.ci_high),))
 
 
 def _place(reading: SampleReading, measure: str) -> tuple[int, int]:

@@ -1,0 +1,247 @@
+"""The report of a sample wave: named as the province's own estimate everywhere, and what it leaves unsaid."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from analysis.extract import read_extract
+from analysis.margins import read_margins
+from analysis.report import write_report
+from analysis.rules import SAMPLE_SENTENCE, SENTENCE, ScoreOptions
+from analysis.sample_scores import score_sample
+from analysis.wave_result import SampleResult
+from tests.extracts import interview, margins_file, unit, visits, write_sample
+from tests.test_report import BAND, LOADING, NASTY, Page, browser
+
+__all__ = ["browser"]
+
+ROWS, FRAME = visits(30, strata=6, units=3, seed=7)
+SEX = {"1": 400_000, "2": 412_345}
+
+
+def result_of(folder: Path, *, raked: bool = True, options: ScoreOptions | None = None, **given: Any) -> SampleResult:
+    extract = read_extract(
+        write_sample(folder / "extract", given.pop("rows", ROWS), given.pop("frame", FRAME), **given)
+    )
+    margins = read_margins(margins_file(folder, SEX=SEX, PLACE={"1": 400_000, "2": 412_000}), extract.codebook)
+    return score_sample(extract, options, margins=margins if raked else None)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("sample-report")
+
+
+@pytest.fixture(scope="module")
+def ordinary(folder: Path) -> SampleResult:
+    return result_of(folder / "ordinary")
+
+
+@pytest.fixture(scope="module")
+def vietnamese(ordinary: SampleResult, folder: Path) -> Page:
+    return Page(write_report(ordinary, folder / "vi", "vi").html)
+
+
+@pytest.fixture(scope="module")
+def english(ordinary: SampleResult, folder: Path) -> Page:
+    return Page(write_report(ordinary, folder / "en", "en").html)
+
+
+def number(value: float | None, decimals: int = 2) -> str:
+    return f"{value:.{decimals}f}".replace(".", ",")
+
+
+class TestWhatItSays:
+    def test_opens_on_the_own_estimate_with_interval_areas_and_response(
+        self, ordinary: SampleResult, vietnamese: Page
+    ) -> None:
+        opening = vietnamese.text.split("Hai nội dung và các yếu tố")[0]
+        index, area = ordinary.score(), ordinary.score("all", "area:II")
+        assert index and area and index.ci_low is not None and index.ci_high is not None
+        for said in (
+            f"Chỉ số hai nội dung, ước lượng của tỉnh {number(index.value)}%",
+            f"khoảng tin cậy 95%: {number(index.ci_low)} – {number(index.ci_high)}",
+            f"Cung ứng dịch vụ hành chính công {number(area.value)}% (",
+            f"cho khoảng ±{number((index.ci_high - index.ci_low) / 2, 1)} điểm ở đây",
+            "không thể xét thứ hạng từ mẫu này",
+            "433 / 540 (80,2%)",
+            SAMPLE_SENTENCE["vi"],
+        ):
+            assert said in opening
+
+    @pytest.mark.parametrize("page", ["vietnamese", "english"])
+    def test_the_counter_sentence_is_nowhere(self, page: str, request: pytest.FixtureRequest) -> None:
+        source = request.getfixturevalue(page).source
+        assert SENTENCE["vi"] not in source and SENTENCE["en"] not in source
+        assert "hồ sơ" not in request.getfixturevalue(page).text.replace("hồ sơ đúng", "")
+
+    def test_the_sentence_stands_on_page_foot_and_every_plot(self, ordinary: SampleResult, tmp_path: Path) -> None:
+        files = write_report(ordinary, tmp_path, "en")
+        drawn = [path for path in files.plots if path.suffix == ".svg"]
+        assert {path.stem for path in drawn} == {
+            "factors.en", "items_1.en", "items_2.en", "visits.en", "weights.en",
+        }  # fmt: skip
+        for path in drawn:
+            said = " ".join(" ".join(ElementTree.fromstring(path.read_text()).itertext()).split())
+            assert SAMPLE_SENTENCE["en"] in said
+        foot = Page(files.html).source.split("@bottom-center")[1].split("\n")[0]
+        assert "&#" not in foot and SAMPLE_SENTENCE["en"].replace("'", "\\000027") in foot
+
+    @pytest.mark.parametrize(
+        ("verdict", "sentence"),
+        [
+            ("above", "Theo ước lượng của tỉnh, chỉ số trên mốc 85."),
+            ("below", "Theo ước lượng của tỉnh, chỉ số dưới mốc 85."),
+            ("cannot_tell", "Theo ước lượng của tỉnh, chưa đủ bằng chứng"),
+            ("", "Không kết luận so với mốc 85: không đủ điều kiện"),
+        ],
+    )
+    def test_a_verdict_is_the_provinces_own(
+        self, verdict: str, sentence: str, ordinary: SampleResult, tmp_path: Path
+    ) -> None:
+        scores = tuple(replace(row, verdict=verdict) if row.measure == "index" else row for row in ordinary.scores)
+        page = Page(write_report(replace(ordinary, scores=scores), tmp_path, "vi").html)
+        assert sentence in page.text
+        assert "ở đây chỉ xét như ước lượng của tỉnh" in page.text
+
+    def test_published_figures_stand_beside_with_year_label_series_and_source(self, vietnamese: Page) -> None:
+        rows = [row for row in vietnamese.rows if "2023-2026" in row or "2017" in row]
+        assert [row[2:] for row in rows[:2]] == [
+            ["Cả nước", "2024", "83,941", "[S]", "2023-2026"],
+            ["Cả nước", "2021", "87,161", "[S]", "2017"],
+        ]  # 83,94 and 87,16 with the mark of their source
+        assert "báo chí (một bài thử)" in vietnamese.text
+        assert "[S] theo báo chí hoặc nguồn thứ cấp; [D] tính từ các số ấy" in vietnamese.text
+        assert "2017 và 2023-2026" in vietnamese.text and "không bao giờ trừ qua chỗ đứt loạt" in vietnamese.text
+
+    def test_nothing_is_subtracted_from_a_published_figure(self, ordinary: SampleResult, vietnamese: Page) -> None:
+        values = [row.value for row in ordinary.scores if row.value is not None]
+        table = vietnamese.source.split('id="table-published"')[1].split("</table>")[0]
+        for own in values:
+            for published in (87.16, 83.94, 83.84, 84.09, 84.27):
+                assert number(abs(own - published)) not in re.sub(r"<[^>]+>", " ", table).split()
+
+    def test_without_references_it_says_how_to_enter_them(self, tmp_path: Path) -> None:
+        page = Page(write_report(result_of(tmp_path, references=[]), tmp_path / "page", "vi").html)
+        assert "Chưa nhập số công bố nào" in page.text and "table-published" not in page.source
+
+    def test_raked_to_what_or_loudly_not(self, vietnamese: Page, tmp_path: Path) -> None:
+        assert "biên dân số từ 18 tuổi: Câu SEX và Câu PLACE; tệp margins.csv, tổng 812.345 người" in vietnamese.text
+        assert "đã nhân với 1,000425" in vietnamese.text
+        assert "CHƯA HIỆU CHỈNH" not in vietnamese.text
+        page = Page(write_report(result_of(tmp_path, raked=False), tmp_path / "page", "vi").html)
+        assert page.text.count("CHƯA HIỆU CHỈNH THEO DÂN SỐ") == 2
+        assert page.text.index("CHƯA HIỆU CHỈNH") < page.text.index("Chỉ số hai nội dung")
+        assert "table-margins" not in page.source
+
+    def test_visits_are_told_by_unit(self, ordinary: SampleResult, vietnamese: Page) -> None:
+        rows = {row[0]: row[1:] for row in vietnamese.rows if row and row[0].startswith("Thôn V")}
+        assert len(rows) == len(FRAME)
+        one = ordinary.weighting.visits[0]
+        assert rows["Thôn V01 (V01)"][:3] == ["S1", "30", str(one.unit.visited)]
+        assert rows["Thôn V01 (V01)"][-1] == number(one.factor, 3)
+
+    def test_left_out_counts_every_visit_once(self, vietnamese: Page) -> None:
+        assert "Dùng cho chỉ số: phỏng vấn xong 433" in vietnamese.text
+        assert "Tất cả phiếu trong trích xuất 540 100,00" in vietnamese.text
+
+
+class TestStates:
+    def test_simulated_says_so_and_shows_the_truth(self, tmp_path: Path) -> None:
+        result = result_of(tmp_path, simulated=True)
+        truth = {"simulated": True, "item_method": "top2", "roll_up": "pooled", "index": {"all": 80.004}}
+        truth |= {"area:I": {"all": 79.5}, "factor:I.A": {"all": 78.25}}
+        files = write_report(result, tmp_path / "page", "vi", truth)
+        page = Page(files.html)
+        assert page.text.count(BAND) == 6  # the page and its five plots
+        assert all(value in page.text for value in ("80,00", "79,50", "78,25"))
+        other = score_sample(result.extract, ScoreOptions(roll_up="area_mean"))
+        assert "80,00" not in Page(write_report(other, tmp_path / "other", "vi", truth).html).text
+
+    def test_a_unit_whose_weight_went_to_another_and_households_not_visited(self, tmp_path: Path) -> None:
+        frame = [unit("V1"), unit("V2"), unit("V3", "S2"), unit("V4", "S2")]
+        rows = [interview("V1", disposition="refused")] * 3
+        rows += [interview(psu, SEX=1 + i % 2, **{"I.A1": 2 + i % 4}) for psu in ("V2", "V3", "V4") for i in range(20)]
+        page = Page(write_report(result_of(tmp_path, raked=False, rows=rows, frame=frame), tmp_path / "p", "vi").html)
+        assert "Không có phỏng vấn xong; Thôn V2 (V2) mang trọng số của thôn này." in page.text
+        assert "57 hộ được giao mà chưa đến" in page.text  # 4 × 30 − 63
+        assert "S1 + S2" in page.text
+
+    def test_few_of_a_sex_are_not_counted(self, tmp_path: Path) -> None:
+        frame = [unit("V1"), unit("V2")]
+        rows = [interview(psu, SEX=1, PLACE=1 + i % 2) for psu in ("V1", "V2") for i in range(30)]
+        for row in rows[:2]:
+            row["SEX"] = 2
+        page = Page(write_report(result_of(tmp_path, rows=rows, frame=frame), tmp_path / "page", "vi").html)
+        assert [row[2] for row in page.rows if row[:1] == ["Câu SEX"]] == ["–", "–"]
+        assert [row[2] for row in page.rows if row[:1] == ["Câu PLACE"]] == ["30", "30"]
+
+    def test_nothing_may_be_shown(self, tmp_path: Path) -> None:
+        rows = [interview("V1"), interview("V2")]
+        result = result_of(tmp_path, raked=False, rows=rows, frame=[unit("V1"), unit("V2")])
+        page = Page(write_report(result, tmp_path / "page", "vi").html)
+        assert "Chỉ số không công bố: bảo mật (quá ít phiếu)" in page.text
+        assert "100,00%" not in page.text
+
+    def test_many_units_stay_in_the_table(self, tmp_path: Path) -> None:
+        rows, frame = visits(3, strata=3, units=15, silent=0)
+        files = write_report(result_of(tmp_path, rows=rows, frame=frame, raked=False), tmp_path / "page", "vi")
+        assert "visits" not in {path.stem for path in files.plots}
+
+    @pytest.mark.parametrize("name", NASTY)
+    def test_names_are_shown_as_text(self, name: str, tmp_path: Path) -> None:
+        frame = [row | {"name": name} for row in FRAME]
+        references = [
+            {
+                "year": 2024,
+                "place": name,
+                "measure": "index",
+                "value": name,
+                "series": name,
+                "label": "S",
+                "source": name,
+            }
+        ]
+        files = write_report(result_of(tmp_path, frame=frame, references=references), tmp_path / "page", "vi")
+        page = Page(files.html)
+        assert not page.all("script") and not page.all("img")
+        assert not [tag for tag, found in page.tags for key in LOADING & set(found) if not found[key].startswith("#")]
+        assert " ".join(name.split()) in page.text
+
+
+class TestPage:
+    @pytest.fixture(params=["vietnamese", "english"])
+    def page(self, request: pytest.FixtureRequest) -> Page:
+        found: Page = request.getfixturevalue(request.param)
+        return found
+
+    def test_fetches_nothing_and_every_table_is_headed(self, page: Page) -> None:
+        assert not page.all("script") and not page.all("link") and not re.search(r"https?://|@import", page.source)
+        assert len(page.all("caption")) == len(page.all("table")) >= 8
+        assert all(header.get("scope") in ("col", "row") for header in page.all("th"))
+        ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+        assert len(ids) == len(set(ids))
+
+    def test_the_same_result_gives_the_same_bytes(self, ordinary: SampleResult, page: Page, tmp_path: Path) -> None:
+        language: Any = page.all("html")[0]["lang"]
+        assert write_report(ordinary, tmp_path, language).html.read_text(encoding="utf-8") == page.source
+
+    @pytest.mark.parametrize("width", [1280, 390])
+    def test_a_browser_finds_no_barrier_and_nothing_wider_than_the_screen(
+        self, width: int, browser: Any, tmp_path: Path
+    ) -> None:
+        from axe_playwright_python.sync_playwright import Axe
+
+        result = result_of(tmp_path, simulated=True, raked=width == 390)
+        html = write_report(result, tmp_path / "page", "vi", {"index": {"all": 80.0}}).html
+        page = browser.new_page(viewport={"width": width, "height": 900}, bypass_csp=True)
+        page.goto(html.as_uri())
+        page.evaluate("document.fonts.ready")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+        page.close()
