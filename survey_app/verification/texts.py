@@ -63,22 +63,22 @@ def check_conflicts(store: Store) -> Iterator[Problem]:
     said = {
         (str(e.detail["uuid"]), str(e.detail["content_sha256"])): dict(e.detail) for e in store.events(["conflict"])
     }
-    kept = set()
-    for row in store.conflict_rows():
-        kept.add((row.uuid, row.content_sha256))
-        where = f"conflict of response {row.uuid}"
-        what = _wrong(row, said.get((row.uuid, row.content_sha256), {}))
-        if what:
-            yield Problem(f"a conflicting content was changed: {what}", where, RESTORE)
-            continue
-        content = json.loads(row.content)
+    kept = {(row.uuid, row.content_sha256): row for row in store.conflict_rows()}
+    for key in kept.keys() & said.keys():
+        row, where = kept[key], f"conflict of response {key[0]}"
         purged = purges.cover(row.wave or "", row.received)
-        what = wrong_texts(sealed_texts(content), comments.get(row.number, {}), store.settings.key, purged)
+        try:
+            what = _wrong(row, said[key])
+            if not what:
+                sealed = sealed_texts(json.loads(row.content))
+                what = wrong_texts(sealed, comments.get(row.number, {}), store.settings.key, purged)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            what = f"its content cannot be read: {type(error).__name__}"
         if what:
             yield Problem(f"a conflicting content was changed: {what}", where, RESTORE)
-    for uuid, _ in sorted(said.keys() - kept):
+    for uuid, _ in sorted(said.keys() - kept.keys()):
         yield Problem("a conflicting content was removed", f"conflict of response {uuid}", RESTORE)
-    for uuid, _ in sorted(kept - said.keys()):
+    for uuid, _ in sorted(kept.keys() - said.keys()):
         yield Problem("a conflicting content was inserted", f"conflict of response {uuid}", RESTORE)
 
 
