@@ -8,7 +8,9 @@ import io
 import json
 import os
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +25,7 @@ from analysis.sample import SampleWeighting
 from analysis.wave_result import COLUMNS, AnyResult, Score, WaveResult
 from analysis.weights import Weighting
 
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
 FORMULA = tuple("=+-@\t\r\n\0＝＋－＠")
 
 
@@ -68,11 +71,12 @@ def replacing(directory: Path) -> Iterator[Path]:
     parts = Path(tempfile.mkdtemp(prefix=".writing-", dir=directory))
     try:
         yield parts
-        for file in sorted(parts.rglob("*")):
-            if file.is_file():
-                target = directory / file.relative_to(parts)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                os.replace(file, target)
+        with _interruptions_later():
+            for file in sorted(parts.rglob("*")):
+                if file.is_file():
+                    target = directory / file.relative_to(parts)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    os.replace(file, target)
     except BaseException:
         shutil.rmtree(parts, ignore_errors=True)
         for folder in made:
@@ -81,6 +85,23 @@ def replacing(directory: Path) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(parts, ignore_errors=True)
+
+
+@contextmanager
+def _interruptions_later() -> Iterator[None]:
+    """Ctrl-C and SIGTERM take effect when this is over: files of two results must not stand side by side."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda this, _: came.append(this)) for number in INTERRUPTIONS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in came[:1]:
+            signal.raise_signal(number)
 
 
 def scores_csv(rows: Sequence[Score]) -> str:

@@ -8,7 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -90,8 +90,9 @@ class Field:
             ) as client,
             ThreadPoolExecutor(self.workers) as pool,
         ):
-            futures = [pool.submit(work, client, job) for job in jobs]
+            futures: list[Future[None]] = []
             try:
+                futures += [pool.submit(work, client, job) for job in jobs]
                 for future in futures:
                     future.result()
             except BaseException:
