@@ -100,8 +100,8 @@ def _interruptions_later() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        for number in came[:1]:
-            signal.raise_signal(number)
+        if came:
+            signal.raise_signal(came[0])
 
 
 def scores_csv(rows: Sequence[Score]) -> str:
