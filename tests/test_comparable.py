@@ -15,7 +15,7 @@ from analysis.comparable import comparable, require
 from analysis.errors import AnalysisError
 from survey_app.codebook import text_hash
 from survey_app.questionnaire import load
-from tests.extracts import SAMPLE_ITEMS, sample_codebook, visits, write_sample
+from tests.sample_extracts import SAMPLE_ITEMS, sample_codebook, visits, write_sample
 
 ROWS, FRAME = visits(4, strata=1, units=2)
 FORMS = sorted((Path(__file__).parents[1] / "questionnaires").glob("*.toml"))

@@ -9,7 +9,7 @@ from analysis.codebook import Codebook, parse_codebook
 from analysis.csvfile import LONGEST_LINE
 from analysis.errors import AnalysisError
 from analysis.margins import Margins, read_margins
-from tests.extracts import sample_codebook
+from tests.sample_extracts import sample_codebook
 
 BOOK: Codebook = parse_codebook(sample_codebook("w"))
 HEAD = b"margin,class,total\n"

@@ -18,7 +18,7 @@ from analysis.rules import SAMPLE_SENTENCE, ScoreOptions
 from analysis.sample import weight_sample
 from analysis.sample_scores import score_sample
 from analysis.scores import score_wave
-from tests.extracts import SAMPLE_ITEMS, interview, margins_file, unit, visits, write_sample
+from tests.sample_extracts import SAMPLE_ITEMS, interview, margins_file, unit, visits, write_sample
 
 CLOSE = 1e-8
 ROWS, FRAME = visits(30, strata=6, units=3, seed=7)

@@ -20,7 +20,8 @@ from analysis.scores import score_wave
 from analysis.wave_result import AnyResult
 from survey_app.cli import main
 from tests import extracts
-from tests.extracts import SAMPLE_ITEMS, interview, margins_file, unit, visits, write, write_sample
+from tests.extracts import write
+from tests.sample_extracts import SAMPLE_ITEMS, interview, margins_file, unit, visits, write_sample
 
 ROWS, FRAME = visits(10, strata=2, units=3)
 

@@ -14,7 +14,7 @@ from analysis.report import write_report
 from analysis.rules import SAMPLE_SENTENCE, SENTENCE, ScoreOptions
 from analysis.sample_scores import score_sample
 from analysis.wave_result import SampleResult
-from tests.extracts import interview, margins_file, unit, visits, write_sample
+from tests.sample_extracts import interview, margins_file, unit, visits, write_sample
 from tests.test_report import BAND, LOADING, NASTY, Page, browser
 
 __all__ = ["browser"]
