@@ -213,6 +213,18 @@ def test_a_household_that_refuses_at_the_first_question_is_one(kiosk: Kiosk, tab
         assert len(visits()) == 0
 
 
+def test_a_household_noted_from_the_page_it_was_begun_on_is_one(kiosk: Kiosk, tablet: Interviewer) -> None:
+    """The same number, from a page kept open: the interview that was begun under it is over."""
+    page = tablet.go_to("V1")
+    tablet.tap("start.vi")
+    tablet.tap("next", tablet.answers_here({}))
+    tablet.page = page
+    tablet.note("refused")
+    kiosk.clock.pass_by(5000)
+    tablet.interview("V2")
+    assert stored(kiosk) == [("refused", "V1"), ("complete", "V2")]
+
+
 def test_another_tablet_s_interview_is_left_alone(kiosk: Kiosk, tablet: Interviewer) -> None:
     other = interviewer(kiosk)
     other.go_to("V3")

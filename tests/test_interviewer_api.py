@@ -63,7 +63,6 @@ def test_a_counter_s_device_is_told_as_before(kiosk: Kiosk) -> None:
 )
 def test_what_does_not_belong_is_rejected(kiosk: Kiosk, purpose: str, changes: dict[str, Any], error: str) -> None:
     body = served.sending(interview(1, **changes))
-    (result,) = (
-        kiosk.app.test_client().post("/api/v1/responses", json=body, headers=enrolled(kiosk, purpose)).json["results"]  # type: ignore[index]
-    )
+    answer = kiosk.app.test_client().post("/api/v1/responses", json=body, headers=enrolled(kiosk, purpose))
+    (result,) = told(answer, "post", "/api/v1/responses")["results"]
     assert result["fate"] == "rejected" and error in result["errors"]

@@ -129,7 +129,11 @@ def test_a_store_that_went_back_in_time_gets_everything_again(settings: Any, tmp
     def with_server(given: int) -> Any:
         with Writer(settings) as writer:
             client = create_app(settings, writer=writer).test_client()
-            device = Device(outbox, lambda body: client.post("/api/v1/responses", json=body, headers=headers).json)
+
+            def post(body: Any) -> Any:
+                return client.post("/api/v1/responses", json=body, headers=headers).json
+
+            device = Device(outbox, post)
             for _ in range(given):
                 outbox.put(response(form, 1))
             return device.sync()
