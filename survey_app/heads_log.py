@@ -35,9 +35,12 @@ def append(path: Path, lines: str, *, sync: bool = False) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Have on disk which files the folder holds."""
+    """Have on disk which files the folder holds, where the file system can be asked for that."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
     finally:
         os.close(descriptor)

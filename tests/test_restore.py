@@ -205,3 +205,14 @@ def test_a_folder_that_is_no_backup_is_refused_by_the_command(ground: Ground, tm
         )  # fmt: skip
         assert done.returncode == 2 and "this is no backup" in done.stderr and "Traceback" not in done.stderr
     assert issubclass(BackupError, SipasError)
+
+
+def test_verify_says_for_ever_that_there_was_a_restore(ground: Ground) -> None:
+    restore(ground.made.path, ground.instance)
+    done = subprocess.run(
+        [sys.executable, "-m", "survey_app", "--instance", str(ground.instance), "verify"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    first, second = done.stdout.splitlines()
+    assert first == "clean: 5 responses in 1 wave"
+    assert second.endswith(f"from the backup {ground.made.path.name}; responses given up: 3")

@@ -18,7 +18,7 @@ from pathlib import Path
 from survey_app import __version__, migrations
 from survey_app.backup.manifest import MANIFEST, BackupError, Kind, Manifest, file_hash, key_fingerprint
 from survey_app.heads_log import sync_folder
-from survey_app.locks import folder_lock
+from survey_app.locks import Shared, folder_lock
 from survey_app.model import Head, moment, stamp
 from survey_app.problems import Problem
 from survey_app.settings import CONFIG, KEY, Settings
@@ -57,7 +57,9 @@ def make_backup(
         target = settings.backups / f"{made:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     target = _usable(target, settings)
     _refuse_without_room(settings, target.parent)
-    with folder_lock(target.parent):
+    with contextlib.ExitStack() as held:
+        held.callback(Shared(settings.instance).release)  # no restore may change what is being copied
+        held.enter_context(folder_lock(target.parent))
         for abandoned in target.parent.glob(f"{BESIDE}*"):  # nobody else writes here now: its process was killed
             shutil.rmtree(abandoned)
         beside = Path(tempfile.mkdtemp(prefix=BESIDE, dir=target.parent))
@@ -66,12 +68,10 @@ def make_backup(
             sync_tree(beside)
             beside.rename(target)
             sync_folder(target.parent)
-            try:
-                _tell_the_audit(settings, target, manifest)
-            except BaseException:
-                target.rename(beside)
-                raise
+            _tell_the_audit(settings, target, manifest)
         except BaseException:
+            if not beside.exists():
+                target.rename(beside)  # hidden from whoever looks before its files go
             shutil.rmtree(beside, ignore_errors=True)
             raise
     return Made(target, manifest)
@@ -164,13 +164,16 @@ def _witnesses(settings: Settings) -> Witnesses:
 
 
 def _copy_small_files(settings: Settings, beside: Path, *, key: bool) -> None:
+    """Rights are given when a file is made, not afterwards: a memory stick may know none."""
     shutil.copyfile(settings.instance / CONFIG, beside / CONFIG)
     if key:
-        descriptor = os.open(beside / KEY, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write((settings.instance / KEY).read_bytes())
-    if settings.questionnaires.is_dir():
-        shutil.copytree(settings.questionnaires, beside / settings.questionnaires.name)
+        (beside / KEY).touch(0o600)
+        (beside / KEY).write_bytes((settings.instance / KEY).read_bytes())
+    for path in sorted(settings.questionnaires.rglob("*")):
+        if path.is_file():
+            place = beside / path.relative_to(settings.instance)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place)
 
 
 def _copy_lines_reached(source: Path, target: Path, heads: Mapping[str, Head]) -> None:

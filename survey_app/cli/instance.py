@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from survey_app.cli.context import complain, instance_path, opened_store, progress
+from survey_app.cli.context import complain, instance_path, local_time, opened_store, progress
 from survey_app.settings import Settings, create_instance, made_whole, read_key
 
 
@@ -47,7 +47,7 @@ def verify(heads: tuple[str, ...], path: Path | None) -> None:
     Somebody who can write the store, heads.log, extracts and backups alike is found only by a head that was kept
     where they cannot reach it: `sipas wave show` prints it.
 
-    Ends with 0 and one line when the store is clean, with 2 when it is not.
+    Ends with 0 and one line when the store is clean, and one for each restore it has seen; with 2 when it is not.
 
     Example: sipas verify
     """
@@ -62,7 +62,12 @@ def verify(heads: tuple[str, ...], path: Path | None) -> None:
         sys.exit(2)
     with opened_store() as store:
         counts = [store.response_count(wave.id) for wave in store.waves()]
+        restored = store.events(["restored"])
     click.echo(f"clean: {sum(counts)} responses in {len(counts)} wave{'' if len(counts) == 1 else 's'}")
+    for event in restored:
+        lost = event.detail["responses_given_up"]
+        what = "" if event.detail["folder"] is None else f"; responses given up: {'unknown' if lost is None else lost}"
+        click.echo(f"restored on {local_time(event.at)} from the backup {event.detail['backup']}{what}")
 
 
 @click.command()

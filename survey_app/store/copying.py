@@ -23,6 +23,7 @@ def copy_store(source: Path, target: Path) -> None:
 
     The copy is one file without companions, and can be read from a disk that cannot be written.
     """
+    target.touch(0o600, exist_ok=False)
     with (
         _damage_named(source),
         contextlib.closing(_connect(source, "ro")) as reader,
@@ -31,7 +32,6 @@ def copy_store(source: Path, target: Path) -> None:
         copy.execute("PRAGMA synchronous = OFF")  # the caller syncs the finished file
         reader.backup(copy, pages=-1)
         copy.execute("PRAGMA journal_mode = DELETE")
-    target.chmod(0o600)
 
 
 def use_wal(path: Path) -> None:
