@@ -22,7 +22,7 @@ class Link:
     chain: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Witness:
     """A head that was written down outside the chain: in heads.log, in an extract, in the audit."""
 

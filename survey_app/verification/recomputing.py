@@ -24,11 +24,12 @@ from survey_app.verification.audit import check_lists, check_register, check_wav
 from survey_app.verification.chain import RESTORE, Link, follow, hold_against, unannounced
 from survey_app.verification.restores import Heads, given_up_heads, unexplained
 from survey_app.verification.rights import check_devices, check_officials
-from survey_app.verification.texts import Purges, check_conflicts, sealed_texts, wrong_texts
+from survey_app.verification.texts import Purges, check_conflicts, sealed_texts, with_texts, wrong_texts
 from survey_app.verification.witnesses import HeadsLog, Witnesses, read_backups, read_heads_log, read_manifests
 
 _UNREADABLE = (SipasError, LookupError, TypeError, ValueError, AttributeError)
 _COLUMNS = tuple(name for name in KEYS if name in RESPONSE_COLUMNS)
+_SEAL = '{"hmac":'  # in a canonical content where a free text was given; most have none
 Step = Callable[[int, int], None]
 
 
@@ -38,21 +39,27 @@ def _silent(done: int, total: int) -> None:
 
 @dataclass(frozen=True)
 class _Kept:
-    """What is known outside the store: confirmed before the snapshot, in heads.log after it began, and elsewhere.
+    """What is known outside the store: heads.log as it was before the snapshot, what was added meanwhile, and elsewhere.
 
     `elsewhere`: in extracts, in backups, and in what the caller brought along. What a restore gave up, and the audit
     says so, is held against nothing.
     """
 
-    confirmed: Witnesses
-    now: HeadsLog
+    before: HeadsLog
+    since: HeadsLog
     elsewhere: tuple[Witnesses, ...]
     given_up: Heads
 
     def problems(self, hashes: Mapping[int, str], chain: str, name: str, things: str) -> list[Problem]:
         return [
-            *hold_against(hashes, self.confirmed.get(chain, []), name, things),
-            *unannounced(hashes, self.now.confirmed.get(chain, []), self.now.announced.get(chain, []), name, things),
+            *hold_against(hashes, self.before.confirmed.get(chain, []), name, things),
+            *unannounced(
+                hashes,
+                [*self.before.confirmed.get(chain, []), *self.since.confirmed.get(chain, [])],
+                [*self.before.announced.get(chain, []), *self.since.announced.get(chain, [])],
+                name,
+                things,
+            ),
             *(
                 problem
                 for kept in self.elsewhere
@@ -65,7 +72,7 @@ class _Kept:
     def unknown(self, chains: AbstractSet[str]) -> Iterator[Problem]:
         """Waves that witnesses saw and the store does not have; said once for each, by the first that knows it."""
         named: set[str] = set()
-        for witnesses in (self.confirmed, *self.elsewhere):
+        for witnesses in (self.before.confirmed, *self.elsewhere):
             for chain in sorted(witnesses.keys() - chains - named):
                 if left := unexplained(witnesses[chain], chain, self.given_up):
                     named.add(chain)
@@ -93,10 +100,10 @@ def verify(settings: Settings, step: Step = _silent, held: Witnesses | None = No
             for what in store.schema_differences()
         ]
         # Read after the snapshot's first reading: whatever it knows was announced here before it was committed.
-        now, _ = read_heads_log(settings.heads_log)
+        since, _ = read_heads_log(settings.heads_log, before)
         given_up, more = _given_up(store)
         problems += more
-        kept = _Kept(before.confirmed, now, (extracted, backed_up, held or {}), given_up)
+        kept = _Kept(before, since, (extracted, backed_up, held or {}), given_up)
         problems += _check_events(store, kept)
         problems += check_tables(store)
         problems += _readable(lambda store: _check_responses(store, settings, kept, step), store)
@@ -206,7 +213,7 @@ class _Checker:
         if row.values["centre"] != self.known.centres.get(str(row.values["device"])):
             return "its centre is not that of its device"
         number = int(row.values["number"] or 0)
-        sealed = sealed_texts(data)
+        sealed = sealed_texts(data) if _SEAL in row.content else {}
         if row.commented or sealed:
             comments = self.store.raw_comments(number) if row.commented else {}
             purged = self.known.purges.cover(self.wave.id, str(row.values["received"]))
@@ -215,8 +222,7 @@ class _Checker:
         return self._wrong_answers(row, number, data, sealed)
 
     def _wrong_answers(self, row: LedgerRow, number: int, data: dict[str, Any], sealed: Mapping[str, str]) -> str:
-        data["answers"] |= dict.fromkeys(sealed, "…")  # a text given, whichever: its code is the same
-        checked = check(self.form, parse_response(data), self.known.fields)
+        checked = check(self.form, parse_response(with_texts(data) if sealed else data), self.known.fields)
         if checked.problems:
             return f"it does not pass its form: {checked.problems[0].item} {checked.problems[0].code}"
         if row.answers == answers_text(checked.codes):

@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,43 +23,65 @@ LINE = re.compile(r"(\S+)\t(\S+)\t([0-9]+)\t([0-9a-f]{64})(\tpending)?")
 
 @dataclass(frozen=True)
 class HeadsLog:
-    """`announced`: written before a commit, which may then have failed. `confirmed`: written after it."""
+    """`confirmed`: written after a commit. `announced`: written before one that nothing confirmed; it may have failed.
+
+    `lines` and `size`: how far it was read, so that reading can go on from there.
+    """
 
     confirmed: Witnesses
     announced: Witnesses
+    lines: int = 0
+    size: int = 0
 
     def announces(self, chain: str, head: Head) -> bool:
         return any((one.count, one.head) == (head.count, head.head) for one in self.announced.get(chain, ()))
 
 
-def read_heads_log(path: Path) -> tuple[HeadsLog, list[Problem]]:
-    """Each line: time, chain, count, head, and `pending` where it only announces.
+def read_heads_log(path: Path, since: HeadsLog | None = None) -> tuple[HeadsLog, list[Problem]]:
+    """Each line: time, chain, count, head, and `pending` where it only announces; with `since` only what follows it.
 
     A line that cannot be read is a problem, and does not hide the others. What a power cut left of a line is none: it
-    stands at the end, or is marked so by whoever wrote next.
+    stands at the end, or is marked so by whoever wrote next. The log of a million commits is long: it is read line by
+    line, and an announcement is forgotten once it is confirmed.
     """
-    found, announced = Witnesses(), Witnesses()
+    found, announced = Witnesses(), dict[str, dict[tuple[int, str], Witness]]()
     problems: list[Problem] = []
-    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-    *lines, _torn = text.split("\n")
-    for number, line in enumerate(lines, start=1):
-        if line.endswith(TORN):
+    number, size = (since.lines, since.size) if since else (0, 0)
+    for line in _complete_lines(path, size):
+        number, size = number + 1, size + len(line)
+        text = line[:-1].decode("ascii", "replace")
+        if text.endswith(TORN):
             continue
-        parts = LINE.fullmatch(line)
+        parts = LINE.fullmatch(text)
         if parts is None:
             problems.append(
                 Problem("a line of heads.log cannot be read", f"{path}, line {number}", "compare it with the backup's")
             )
             continue
-        at, chain, count, head, pending = parts.groups()
-        (announced if pending else found).setdefault(chain, []).append(
-            Witness(int(count), head, f"heads.log line {number} of {at}")
-        )
+        at, chain, digits, head, pending = parts.groups()
+        one = Witness(int(digits), head, f"heads.log line {number} of {at}")
+        waiting = announced.setdefault(chain, {})
+        if pending:
+            waiting[one.count, head] = one
+        else:
+            waiting.pop((one.count, head), None)
+            found.setdefault(chain, []).append(one)
     for chain, witnesses in found.items():
         for before, after in itertools.pairwise(witnesses):
             if after.count < before.count:
                 problems.append(Problem(f"heads.log goes back in {chain}", after.source, "find out who edited it"))
-    return HeadsLog(found, announced), problems
+    still = {chain: list(waiting.values()) for chain, waiting in announced.items() if waiting}
+    return HeadsLog(found, still, number, size), problems
+
+
+def _complete_lines(path: Path, start: int) -> Iterator[bytes]:
+    if not path.exists():
+        return
+    with path.open("rb") as stream:
+        stream.seek(start)
+        for line in stream:
+            if line.endswith(b"\n"):
+                yield line
 
 
 def read_manifests(extracts: Path) -> tuple[Witnesses, list[Problem]]:
