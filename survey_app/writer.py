@@ -17,6 +17,7 @@ from typing import Any, Generic, Self, TypeVar
 from survey_app.problems import Problem, SipasError
 from survey_app.settings import Settings
 from survey_app.store import Store
+from survey_app.store.connection import LEAST_BYTES
 from survey_app.verification.witnesses import read_heads_log
 
 T = TypeVar("T")
@@ -48,11 +49,12 @@ class Place:
     def require(self) -> None:
         """`StoreUnusable` unless that very file still lies there."""
         try:
-            same = Place.of(self.path) == self
+            found = os.stat(self.path)
+            same = (found.st_dev, found.st_ino) == (self.device, self.inode) and found.st_size >= LEAST_BYTES
         except OSError:
             same = False
         if not same:
-            what = "the store's file has been moved, deleted or replaced while the server runs"
+            what = "the store's file has been moved, deleted, emptied or replaced while the server runs"
             raise StoreUnusable(Problem(what, str(self.path), "put it back; to use another one, restart the server"))
 
 

@@ -21,6 +21,8 @@ from survey_app.settings import Settings
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
+LEAST_BYTES = 512
+"""No SQLite file is smaller."""
 EVENTS = "#events"
 """The name of the events' own chain in heads.log; no wave can be called so."""
 
@@ -276,6 +278,9 @@ def _existing(settings: Settings) -> Path:
         raise refusal("the store is no file", str(path), "move what lies there, and restore the newest backup")
     if not path.exists():
         raise refusal("the instance has no store", str(path), f"make it: sipas --instance {settings.instance} init")
+    if path.stat().st_size < LEAST_BYTES:
+        # SQLite would take it for a new one, and delete the log beside it with all that is not yet in the file.
+        raise refusal("the store is empty", str(path), "touch nothing beside it; put the file back or restore a backup")
     return path
 
 

@@ -55,6 +55,12 @@ class Services:
                 raise StoreUnusable(error.problems) from None
         return store
 
+    def drop_reader(self) -> None:
+        """Open this thread's store anew with its next request: a connection that met a broken file may stay broken."""
+        store: Store | None = self._readers.__dict__.pop("store", None)
+        if store is not None:
+            store.close()
+
     def write(self, work: Callable[[Store], T]) -> T:
         """Run `work` on the writing store and return its result once the commit is on disk."""
         return wait_for(self.writer.submit(work))

@@ -14,6 +14,7 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from survey_app.locks import LockedError
 from survey_app.store import DeviceRevoked, StoreError
+from survey_app.web.context import services
 from survey_app.writer import StoreUnusable, WriterClosed
 
 TYPE_PREFIX = "urn:sipas:problem:"
@@ -147,6 +148,7 @@ def _unexpected(error: Exception) -> Response:
         _log.error("failed on %s %r", request.method, request.path, exc_info=error)
         return _show(WebProblem("internal"))
     _log.error("the store failed on %s %r: %s", request.method, request.path, error)
+    services().drop_reader()
     return _show(WebProblem(kind, retry_after=RETRY_SECONDS))
 
 
