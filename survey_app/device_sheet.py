@@ -72,15 +72,16 @@ def make_sheet(store: Store, order: Order, file: Path, address: str | None = Non
         what = f"{len(order.centres)} centres × {order.count} devices are not 1 to {MAX_DEVICES}"
         raise SheetError(Problem(what, "device sheet", "make several sheets"))
     _refuse_unknown(store, order.centres)
-    placed = False
+    added: list[tuple[Device, str]] = []
+    ours: list[os.stat_result] = []
     try:
         with store.group():
             added = _add(store, order)
             cards = [_card(store, device, code, order) for device, code in added]
-            _place(page(cards, store.settings.province, address), file)
-            placed = True
+            _place(page(cards, store.settings.province, address), file, ours)
     except BaseException:
-        if placed:
+        # Interrupted at any moment: the file stays exactly if the devices do.
+        if ours and _is_at(file, ours[0]) and not _known(store, added):
             file.unlink(missing_ok=True)
         raise
     devices = tuple(device for device, _ in added)
@@ -163,10 +164,27 @@ def page_address(server: str) -> str:
     return whole
 
 
-def _place(text: str, file: Path) -> None:
-    """Write the file whole beside its place, readable by its owner alone, then put it there if nothing is there yet."""
+def _known(store: Store, added: Sequence[tuple[Device, str]]) -> bool:
+    """Whether the devices were committed, outside the transaction that added them."""
+    known = {device.id for device in store.devices()}
+    return bool(added) and all(device.id in known for device, _ in added)
+
+
+def _is_at(file: Path, ours: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(file.stat(), ours)
+    except OSError:
+        return False
+
+
+def _place(text: str, file: Path, ours: list[os.stat_result]) -> None:
+    """Write the file whole beside its place, readable by its owner alone, then put it there if nothing is there yet.
+
+    `ours` takes the mark by which the file is known again.
+    """
     descriptor, name = tempfile.mkstemp(prefix=".device-sheet-", dir=file.parent)  # made with 0600
     try:
+        ours.append(os.fstat(descriptor))
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             stream.write(text)
             stream.flush()

@@ -296,3 +296,33 @@ def test_a_store_for_reading_makes_no_sheet(settings: Settings, tmp_path: Path) 
     with Store.open(settings, write=False) as store, pytest.raises(StoreError):
         make_sheet(store, Order(CENTRES), tmp_path / "sheet.html")
     assert not (tmp_path / "sheet.html").exists()
+
+
+def test_interrupted_after_the_commit_the_sheet_stays(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store.open(settings) as store, monkeypatch.context() as patched:
+        told = store._append_heads
+
+        def interrupt(heads: Any, mark: str = "") -> None:
+            told(heads, mark)
+            if not mark:
+                raise KeyboardInterrupt
+
+        patched.setattr(store, "_append_heads", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            make_sheet(store, Order(CENTRES), tmp_path / "sheet.html", ADDRESS)
+    assert len(devices(settings)) == len(CODE.findall((tmp_path / "sheet.html").read_text(encoding="utf-8"))) == 3
+
+
+def test_interrupted_before_the_commit_there_is_no_sheet(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(part: Path, file: Path) -> None:
+        os.link(part, file)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(device_sheet, "_move", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        made(settings, tmp_path / "sheet.html")
+    assert devices(settings) == [] and [path.name for path in tmp_path.iterdir()] == ["instance"]
