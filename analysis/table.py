@@ -201,10 +201,24 @@ def _cell(table: Table, rules: UsedRules, found: _Found | None, domain: str, mea
         dossiers=_dossiers(table, domain),
         note=_note(table, share, domain),
     )
-    factor = next((one.code for one in table.extract.codebook.index.factors if measure[5:] in one.items), "")
-    block = measure if measure.startswith("factor:") else f"factor:{factor}" if factor else ""
     alike = n < 10 and table.answers.alike(measure, valid)
+    block = _block(table.extract.codebook, measure, rules.roll_up)
     return Cell(score, "share" if share else "mean", alike, kish, None if domain == ALL else "field", block)
+
+
+def _block(book: Codebook, measure: str, roll_up: RollUp) -> str:
+    """The measures that bound and explain each other: a factor and its items.
+
+    Under a mean of parts an area's score less those of its other factors is the last factor's: they belong together too.
+    """
+    kind, _, code = measure.partition(":")
+    factor = next(
+        (one for one in book.index.factors if code == one.code and kind == "factor" or code in one.items), None
+    )
+    whole = len({one.area for one in book.index.factors}) > 1 and roll_up in ("item_mean", "factor_mean")
+    if kind == "area":
+        return f"area:{code}" if whole else ""
+    return "" if factor is None else f"area:{factor.area}" if whole else f"factor:{factor.code}"
 
 
 def _label(extract: Extract, code: str) -> str:

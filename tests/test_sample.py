@@ -271,6 +271,18 @@ def test_a_handful_of_interviews_is_confidential(tmp_path: Path) -> None:
     assert {row.value for row in found.scores} == {None}
 
 
+@pytest.mark.parametrize("roll_up", ["pooled", "factor_mean"])
+def test_a_hidden_factor_cannot_be_had_from_the_mean_of_its_area(tmp_path: Path, roll_up: Any) -> None:
+    frame = [unit("V1"), unit("V2")]
+    rows = [interview(psu, **{"I.A1": 2 + i % 4, "II.B1": 1 + i % 5}) for psu in ("V1", "V2") for i in range(60)]
+    for row in rows[3:]:
+        row["II.C1"] = -3
+    found = score_sample(extract_of(tmp_path, rows, frame), ScoreOptions(roll_up=roll_up))
+    hidden = {row.measure for row in found.scores if row.suppressed in ("confidential", "complementary")}
+    of_area = {"area:II", "factor:II.B", "item:II.B1", "item:II.B2"} if roll_up == "factor_mean" else set()
+    assert hidden == {"factor:II.C", "item:II.C1"} | of_area
+
+
 # ---- files
 
 
