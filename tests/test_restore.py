@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -216,3 +217,14 @@ def test_verify_says_for_ever_that_there_was_a_restore(ground: Ground) -> None:
     first, second = done.stdout.splitlines()
     assert first == "clean: 5 responses in 1 wave"
     assert second.endswith(f"from the backup {ground.made.path.name}; responses given up: 3")
+
+
+def test_comments_that_were_purged_since_stay_purged(ground: Ground) -> None:
+    with Store.open(ground.settings) as store:
+        purged = store.purge_comments(datetime.now(UTC) + timedelta(days=1))
+    assert purged.comments == 5
+    restore(ground.made.path, ground.instance)
+    with Store.open(Settings.load(ground.instance), write=False) as store:
+        assert store.comments_due(datetime.now(UTC) + timedelta(days=9)).comments == 0
+        assert len(store.events(["comments_purged"])) == 1
+    assert ground.again() == ()

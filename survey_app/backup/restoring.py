@@ -27,7 +27,7 @@ from survey_app.backup.manifest import (
 )
 from survey_app.heads_log import sync_folder
 from survey_app.locks import folder_lock, server_lock, write_lock
-from survey_app.model import Head, stamp
+from survey_app.model import Head, moment, stamp
 from survey_app.problems import Problem
 from survey_app.settings import FOLDERS, KEY, Settings
 from survey_app.store import Store, StoreError
@@ -139,6 +139,9 @@ def _restore_over(
             remains = (
                 None  # it is given up for being unreadable; heads.log, extracts and backups still say how far it went
             )
+        with Store.open(built) as store:
+            for cutoff, wave in remains.purges if remains else ():
+                store.purge_comments(moment(cutoff), wave)  # what was deleted since stays deleted
         with Store.open(built) as store, store.group():
             given_up = _given_up(store, old, remains)
             devices = bring_along(store, remains) if remains else {}

@@ -55,6 +55,7 @@ class Remains:
 
     `without_number`: responses that no device can send again. `resend`: by device, those that the gaps in its numbers
     would not bring back, because their number has arrived. `devices`: their rows, and what the audit said of them.
+    `purges`: before when, and of which wave, comments were deleted.
     """
 
     heads: Mapping[str, Head] = field(default_factory=dict)
@@ -64,6 +65,7 @@ class Remains:
     resend: Mapping[str, list[str]] = field(default_factory=dict)
     devices: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     events: tuple[tuple[str, Mapping[str, object]], ...] = ()
+    purges: tuple[tuple[str, str | None], ...] = ()
 
 
 def remains_of(old: Path, new: Path) -> Remains:
@@ -76,7 +78,16 @@ def remains_of(old: Path, new: Path) -> Remains:
             resend.setdefault(device, []).append(uuid)
         devices, events = _devices(connection)
         waves = connection.execute("SELECT id FROM old.wave EXCEPT SELECT id FROM main.wave ORDER BY id")
-        return Remains(_heads(connection), tuple(id for (id,) in waves), count, count - numbered, resend, devices, events)
+        return Remains(
+            _heads(connection),
+            tuple(id for (id,) in waves),
+            count,
+            count - numbered,
+            resend,
+            devices,
+            events,
+            _purges(connection),
+        )
 
 
 _LACKING = "FROM old.response AS lost WHERE NOT EXISTS (SELECT 1 FROM main.response WHERE uuid = lost.uuid)"
@@ -118,6 +129,16 @@ def _devices(
     rows = connection.execute(f"SELECT {', '.join(columns)} FROM old.device")
     named = (dict(zip(columns, row, strict=True)) for row in rows)
     return {str(row["id"]): row for row in named if row["id"] in wanted}, events
+
+
+def _purges(connection: sqlite3.Connection) -> tuple[tuple[str, str | None], ...]:
+    """Those of waves that the restored store has; whether it knows them already does no harm."""
+    return tuple(
+        connection.execute(
+            "SELECT json_extract(detail, '$.cutoff'), json_extract(detail, '$.wave') AS wave FROM old.event"
+            " WHERE kind = 'comments_purged' AND (wave IS NULL OR wave IN (SELECT id FROM main.wave)) ORDER BY number"
+        )
+    )
 
 
 def bring_along(store: Connection, remains: Remains) -> dict[str, list[str]]:
