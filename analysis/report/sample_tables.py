@@ -69,7 +69,8 @@ def published_table(reading: SampleReading) -> Table:
     found = sorted(reading.codebook.references, key=lambda one: (*_place(reading, one.measure), one.place, -one.year))
     for one in found:
         own = _own(reading, one.measure) if one.measure != before else Cell("")
-        head = (Cell(measure_words(reading, one.measure)), own)
+        plain = reading.words("sample.index_plain") if one.measure == "index" else measure_words(reading, one.measure)
+        head = (Cell(plain), own)
         before = one.measure
         value = Cell(_decimal(reading, one.value), marks=(notes.mark(one.source),))
         place, label = _place_words(reading, one), f"[{one.label}]"
