@@ -69,6 +69,28 @@ def stored(settings: Settings) -> list[Any]:
         return list(store.responses(WAVE))
 
 
+# ---- row 10: the cookie
+
+
+@pytest.mark.parametrize("way", ["page", "api"])
+@pytest.mark.parametrize("development", [False, True])
+def test_row_10_the_cookie_is_bound_to_this_host_and_kept_from_scripts(
+    settings: Settings, way: str, development: bool
+) -> None:
+    base = "http://localhost" if development else "https://kiosk.example"
+    with Writer(settings) as writer, Store.open(settings) as store:
+        client = create_app(settings, writer=writer, development_http=development).test_client()
+        body: dict[str, Any] = {"code": store.add_device("C01")[1]}
+        sent = {"data": body} if way == "page" else {"json": body}
+        answer = client.post("/enrol" if way == "page" else "/api/v1/enrol", base_url=base, **sent)
+    (cookie,) = answer.headers.getlist("Set-Cookie")
+    name, _, attributes = cookie.partition("=")
+    told = {part.strip().partition("=")[0]: part.strip().partition("=")[2] for part in attributes.split(";")[1:]}
+    assert name == ("device" if development else "__Host-device")
+    assert set(told) == {"Expires", "Max-Age", "HttpOnly", "Path", "SameSite"} | (set() if development else {"Secure"})
+    assert (told["Path"], told["SameSite"]) == ("/", "Strict")
+
+
 # ---- row 19: tokens
 
 
