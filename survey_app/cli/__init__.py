@@ -70,7 +70,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Write a frame of villages for a sample wave to try; everything is SIMULATED.",
     ),
     "extract": ("survey_app.cli.extract:extract", "Write WAVE as an extract for analysis, and print where it lies."),
-    "weights": ("analysis.cli:weights", "Weight a wave, to its dossier register or by its frame: weights.parquet and weights.json."),
+    "weights": (
+        "analysis.cli:weights",
+        "Weight a wave, to its dossier register or by its frame: weights.parquet and weights.json.",
+    ),
     "estimate": (
         "analysis.cli:estimate",
         "Estimate a wave's scores, or columns of a data file of your own (CSV, Parquet).",
