@@ -337,6 +337,8 @@ def fuzz(settings: Settings, count: int, seed: int) -> Findings:
             findings.judge(mutant, send(port, mutant.raw(chance)))
         findings.wrong += [] if server.stop() == 0 else ["the server did not stop as it should"]
     log = server.log.read_text(encoding="utf-8")
+    secrets = {value.rpartition("=")[2].rpartition(" ")[2] for base in bases for _, value in base.headers} - {"unknown"}
+    findings.wrong += [f"a token of ours in the log: {secret[:4]}…" for secret in secrets if secret in log]
     findings.wrong += [
         f"in the log: {word}" for word in ("Traceback", "failed on", "could not be handled") if word in log
     ]

@@ -1,15 +1,14 @@
 """Hundreds of requests a little or very wrong: each gets an answer of the protocol, none a failure of the server."""
 
-import copy
 import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
 
+from benchmarks.mutants import STRANGE, mutated
 from survey_app.store import Store
 from survey_app.verification import verify
 from survey_app.web import create_app
@@ -18,40 +17,6 @@ from tests.served import WAVE, counter, enrol, make_field, response, sending
 
 FORM = counter()
 ROUNDS = 200
-STRANGE: list[Any] = [
-    None, True, False, 0, -1, -4, 1.5, 1e308, 2**31, 2**63, 2**64, 10**40, "", "\x00", "\ud800", "a" * 5000, "𝕊", "ễ",
-    "'; DROP TABLE response; --", "../../secret.key", "=1+1", "2026-02-30T00:00:00Z", "9999-12-31T23:59:59-14:00",
-    "0001-01-01T00:00:00+14:00", [], [[]], [None], [1, 1], [2**63], {}, {"": 0}, {"\x00": 1}, {"a": {"b": {"c": []}}},
-]  # fmt: skip
-
-
-def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    yield path
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, one in inner:
-        yield from places(one, (*path, key))
-
-
-def mutated(body: Any, chance: random.Random) -> Any:
-    """The body with one to three places replaced, removed, renamed or doubled."""
-    body = copy.deepcopy(body)
-    for _ in range(chance.randint(1, 3)):
-        path = chance.choice(list(places(body)))
-        if not path:
-            return chance.choice(STRANGE)
-        parent = body
-        for key in path[:-1]:
-            parent = parent[key]
-        act = chance.choice(["replace", "replace", "remove", "add"])
-        if act == "replace":
-            parent[path[-1]] = copy.deepcopy(chance.choice(STRANGE))
-        elif act == "remove":
-            del parent[path[-1]]
-        elif isinstance(parent, dict):
-            parent[chance.choice(["x", "\x00", "ễ", "centre", "a" * 300])] = copy.deepcopy(chance.choice(STRANGE))
-        else:
-            parent.append(copy.deepcopy(chance.choice(STRANGE)))
-    return body
 
 
 @pytest.fixture
