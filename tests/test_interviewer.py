@@ -236,7 +236,7 @@ def test_another_tablet_s_interview_is_left_alone(kiosk: Kiosk, tablet: Intervie
     assert stored(kiosk) == [("refused", "V1"), ("complete", "V3")]
 
 
-def test_a_household_that_could_not_be_noted_is_asked_again(
+def test_what_could_not_be_recorded_stays_on_the_page(
     kiosk: Kiosk, tablet: Interviewer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def disk_full(*_: object, **__: object) -> None:
@@ -248,7 +248,14 @@ def test_a_household_that_could_not_be_noted_is_asked_again(
         page = tablet.note("refused")
         assert page.status == 503 and page.headings == ["Chưa ghi được"]
     assert "Đã ghi" in tablet.tap("record.refused").words
-    assert stored(kiosk) == [("refused", "V1")]
+    tablet.tap("start.vi")
+    tablet.walk({})
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "record", disk_full)
+        page = tablet.tap("send", tablet.answers_here({}))
+        assert page.status == 503 and page.carried["psu"] == "V1" and "báo tỉnh" in page.words
+    tablet.tap("send")
+    assert stored(kiosk) == [("refused", "V1"), ("complete", "V1")]
 
 
 # ---- what does not belong together
