@@ -16,6 +16,7 @@ from survey_app.settings import Settings
 from survey_app.store import Store, StoreError
 from survey_app.verification import verify
 from survey_app.web import context
+from survey_app.writer import StoreUnusable
 from tests.kiosk_pages import RECEIVED, Kiosk, Tablet, kiosk_at
 from tests.served import WAVE, counter, enrol, response, sending, serving
 
@@ -233,6 +234,21 @@ def test_a_disk_that_fills_up_under_a_running_server(tmp_path: Path) -> None:
     assert "Traceback" not in log and "the store failed on POST '/api/v1/responses'" in log
     assert stored(settings) == acknowledged and len(acknowledged) == 120
     assert verify(settings) == ()
+
+
+@pytest.mark.parametrize("trouble", [gone, a_directory, another, rubbish], ids=lambda trouble: trouble.__name__)
+def test_the_writer_commits_nothing_into_a_file_that_went_away(kiosk: Kiosk, trouble: Callable[[Path], None]) -> None:
+    """SQLite itself would: into a file that nobody sees any more."""
+    path = kiosk.settings.store_path
+    trouble(path)
+    event = kiosk.writer.submit(lambda store: store.log_event("rejected", {"uuid": "lost"}))
+    with pytest.raises(StoreUnusable, match="moved, deleted, emptied or replaced"):
+        event.result()
+    back(path)
+    kiosk.writer.submit(lambda store: store.log_event("rejected", {"uuid": "kept"})).result()
+    with Store.open(kiosk.settings, write=False) as store:
+        assert [event.detail["uuid"] for event in store.events(["rejected"])] == ["kept"]
+    assert verify(kiosk.settings) == ()
 
 
 def test_an_emptied_store_is_opened_by_nobody(kiosk: Kiosk) -> None:

@@ -156,6 +156,14 @@ def test_an_old_browser_names_the_origin_of_a_form(app: Flask, origin: str, refu
     assert ("Biểu mẫu được gửi từ nơi khác" in answer.text) is refused
 
 
+@pytest.mark.parametrize("query", ["\xff=1", "language=vi&\xc3(", "token=\x80"])
+def test_raw_bytes_in_an_address_are_refused(app: Flask, query: str) -> None:
+    for path in ("/enrol", "/", "/static/tokens.css", "/api/v1/device"):
+        answer = app.test_client().get(path, environ_overrides={"QUERY_STRING": query})
+        assert answer.status_code == 400, path
+        check(answer)
+
+
 def test_static_files_are_kept_by_their_hash(app: Flask) -> None:
     with app.test_request_context():
         url = app.url_for("static", filename="tokens.css")

@@ -26,16 +26,18 @@ def server(settings: Settings) -> Iterator[Running]:
         yield running
 
 
-def ask(server: Running, raw: bytes) -> bytes:
-    """Everything that comes back before the connection is closed or nothing more comes."""
+def ask(server: Running, raw: bytes, *, last: bool = False) -> bytes:
+    """Everything that comes back before the connection is closed or nothing more comes; `last`: we say no more."""
     got = b""
     with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=10) as connection:
-        connection.sendall(raw)
-        connection.settimeout(1)
         try:
+            connection.sendall(raw)
+            if last:
+                connection.shutdown(socket.SHUT_WR)
+            connection.settimeout(5 if last else 1)
             while piece := connection.recv(65_536):
                 got += piece
-        except (TimeoutError, ConnectionError):
+        except OSError:
             pass
     return got
 
@@ -65,18 +67,16 @@ def test_a_whole_frame_is_followed_by_the_next_request(server: Running) -> None:
     assert told.count(b"HTTP/1.1 ") == 2 and b'"ok"' in told
 
 
-@pytest.mark.parametrize("size", [100_000, 1_000_000, 3_900_000])
-@pytest.mark.parametrize("close", [b"", b"Connection: close\r\n"], ids=["kept", "closed"])
-def test_a_withdrawn_device_with_a_long_queue_hears_why(
-    server: Running, settings: Settings, size: int, close: bytes
-) -> None:
+@pytest.mark.parametrize("size", [100_000, 3_900_000])
+def test_a_withdrawn_device_with_a_long_queue_hears_why(server: Running, settings: Settings, size: int) -> None:
     """Who sends much and is refused at once must still get the answer, or would send for ever."""
     device, token = enrol(settings)
     with Store.open(settings) as store:
         store.revoke_device(device)
-    head = POST + close + f"Authorization: Bearer {token}\r\nContent-Length: {size}\r\n\r\n".encode()
-    told = ask(server, head + b" " * size)
-    assert told.startswith(b"HTTP/1.1 401 ") and b"revoked-token" in told
+    head = POST + f"Connection: close\r\nAuthorization: Bearer {token}\r\nContent-Length: {size}\r\n\r\n".encode()
+    for _ in range(20):
+        told = ask(server, head + b" " * size, last=True)
+        assert told.startswith(b"HTTP/1.1 401 ") and b"revoked-token" in told
 
 
 @pytest.mark.parametrize("target", [b"/enrol?\xff=1", b"/?language=vi&\xc3\x28", b"/api/v1/device?\x80"])
