@@ -1,9 +1,10 @@
 """answers.csv: one line a response with codes and labels, for those who only want a table.
 
-`flat_table`, `cell`.
+`FlatTable`, `cell`.
 """
 
 import csv
+import functools
 import io
 import re
 from collections.abc import Iterator, Mapping
@@ -26,7 +27,12 @@ def cell(value: object) -> object:
     Also behind a semicolon or a new line: where the comma is the decimal sign, as in Vietnam, spreadsheets cut lines at
     semicolons, whatever stands in quotation marks.
     """
-    return BEGINNING.sub(r"\1'", value) if isinstance(value, str) else value
+    return _safe(value) if isinstance(value, str) else value
+
+
+@functools.lru_cache(maxsize=10_000)  # labels come again with every response
+def _safe(text: str) -> str:
+    return BEGINNING.sub(r"\1'", text)
 
 
 class FlatTable:
@@ -37,8 +43,9 @@ class FlatTable:
     ) -> None:
         self._simulated = simulated
         self._items = [item for item in form.items if not item.options_from]
+        missing = {code: text[LANGUAGE] for code, text in MISSING_LABELS.items()}
         self._labels = {
-            item.code: {option.code: option.text[LANGUAGE] for option in item.options} for item in form.items
+            item.code: missing | {option.code: option.text[LANGUAGE] for option in item.options} for item in form.items
         }
         self._centres, self._fields = centres, fields
         self._text = io.StringIO(newline="")
@@ -61,12 +68,12 @@ class FlatTable:
 
     def _cells(self, item: Item, code: int | tuple[int, ...], text: str | None) -> Iterator[object]:
         several = code if isinstance(code, tuple) else (code,)
-        yield ";".join(map(str, code)) if isinstance(code, tuple) else code
+        yield code if isinstance(code, int) else ";".join(map(str, code))
         if item.kind == "text":
             yield text
         elif item.options:
             labels = self._labels[item.code]
-            yield "; ".join(labels.get(one) or MISSING_LABELS[one][LANGUAGE] for one in several)
+            yield labels[several[0]] if len(several) == 1 else "; ".join(labels[one] for one in several)
 
     def _line(self, cells: list[object]) -> bytes:
         self._text.seek(0)
