@@ -27,7 +27,7 @@ from survey_app.store import Store
 
 CARDS_A_PAGE = 6
 MAX_DEVICES = 1000
-MAX_ADDRESS = 120
+MAX_ADDRESS = 90
 """A longer one neither fits the card nor is typed without mistakes."""
 ENROL_PATH = "/enrol"
 
