@@ -129,7 +129,9 @@ def test_the_bytes_are_gone_from_the_file_and_its_log(tmp_path: Path) -> None:
     for seq in range(1, 401):
         moment = OLD if seq % 2 else YOUNG
         text = mark(seq) + " " + ("dài " if seq % 2 else "ngắn ") * (seq * 7 % 190)
-        record(store, device, response(seq, answers={"COMMENT": text}, submitted=moment, started=moment), received=moment)
+        record(
+            store, device, response(seq, answers={"COMMENT": text}, submitted=moment, started=moment), received=moment
+        )
     assert sum(bytes_of(settings).count(mark(seq).encode()) for seq in range(1, 401)) > 400
     purge(store, days=30)
     content = bytes_of(settings)

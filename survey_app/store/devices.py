@@ -74,7 +74,8 @@ class Devices(Fieldwork):
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (id, centre, int(simulated), purpose, stamp(now), secret_hash(read_code(code)), stamp(now + CODE_LIFE)),
             )
-            self._log("device_added",
+            self._log(
+                "device_added",
                 {
                     "device": id,
                     "centre": centre,
@@ -82,7 +83,8 @@ class Devices(Fieldwork):
                     "purpose": purpose,
                     "created": stamp(now),
                     "code_sha256": secret_hash(read_code(code)),
-                },)
+                },
+            )
         return self.device(id), code
 
     def enrol(self, code: str) -> Enrolment:
