@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from survey_app.codebook import codebook
 from survey_app.extract_frame import design_columns, frame_table
+from survey_app.interruptions import later
 from survey_app.locks import folder_lock
 from survey_app.model import PrimaryUnit, RegisterRow, ServiceField
 from survey_app.problems import Problem, SipasError
@@ -82,7 +83,6 @@ def write_extract(
     files["manifest.json"] = _manifest(form, files, {**facts, "simulated": wave.simulated})
     noted = {**facts, "manifest_sha256": hashlib.sha256(files["manifest.json"]).hexdigest()}
     with _placed(settings.extracts / wave.id, files) as path:
-        step(4, STEPS)
         store.log_event("extract", noted)
     step(STEPS, STEPS)
     return path
@@ -209,13 +209,14 @@ def _placed(folder: Path, files: Mapping[str, bytes]) -> Iterator[Path]:
             shutil.rmtree(abandoned)
         target = folder / hashlib.sha256(files["manifest.json"]).hexdigest()[:12]
         new = not target.exists()
-        _place_alone(target, files)
-        try:
-            yield target
-        except BaseException:
-            if new:
-                shutil.rmtree(target, ignore_errors=True)
-            raise
+        with later():
+            _place_alone(target, files)
+            try:
+                yield target
+            except BaseException:
+                if new:
+                    shutil.rmtree(target, ignore_errors=True)
+                raise
 
 
 def _place_alone(target: Path, files: Mapping[str, bytes]) -> None:

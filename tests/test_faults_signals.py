@@ -9,7 +9,7 @@ import re
 import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from survey_app.demo import prepare_instance
+from survey_app.interruptions import later
 from survey_app.locks import server_lock
 from survey_app.settings import Settings
 from survey_app.store import EVENTS, Store
@@ -285,3 +286,33 @@ def test_files_of_a_report_change_places_all_together(tmp_path: Path, monkeypatc
             (parts / name).write_text("new")
     assert {path.read_text() for path in (tmp_path / "reports").iterdir()} == {"new"}
     assert [path.name for path in tmp_path.iterdir()] == ["reports"]
+
+
+def test_what_waits_for_an_interruption_is_told_of_it_afterwards() -> None:
+    done = []
+    with pytest.raises(KeyboardInterrupt), later():
+        signal.raise_signal(signal.SIGINT)
+        done.append("audit")
+    assert done == ["audit"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("name", ["extract", "backup", "export"])
+def test_an_interruption_once_the_audit_knows_takes_nothing_back(
+    name: str, places: Iterator[Place], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = next(places)
+    (events, _), files = place.state(), stat_of(place.folder)
+    log = Store.log_event
+
+    def interrupted(store: Store, kind: str, detail: Mapping[str, object]) -> None:
+        log(store, kind, detail)
+        signal.raise_signal(signal.SIGINT)
+
+    ended = sipas(
+        place.instance, *words(name, place), prepare=lambda: monkeypatch.setattr(Store, "log_event", interrupted)
+    )
+    assert ended.code == 130 and _rude(ended) == ""
+    assert place.state()[0] == events + 1
+    assert len(stat_of(place.folder)) > len(files)
+    assert verify(Settings.load(place.instance)) == ()

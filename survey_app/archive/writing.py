@@ -37,6 +37,7 @@ from survey_app.archive.layout import (
     key_check,
 )
 from survey_app.archive.lists import Lists, gather
+from survey_app.interruptions import later
 from survey_app.ledger import GENESIS, compact, content_hash, link
 from survey_app.model import Head
 from survey_app.problems import Problem
@@ -86,19 +87,18 @@ def export_wave(store: Store, wave_id: str, output: Path | None = None, *, step:
             manifest["counts"]["comments"],
             wave.simulated,
         )
-        store.log_event(
-            "export",
-            {
-                "what": "archive",
-                "wave": wave.id,
-                "rows": done.head.count,
-                "comments": done.comments,
-                "head": done.head.head,
-                "sha256": done.sha256,
-                "by": "command line",
-            },
-        )
-        os.replace(name, path)
+        detail = {
+            "what": "archive",
+            "wave": wave.id,
+            "rows": done.head.count,
+            "comments": done.comments,
+            "head": done.head.head,
+            "sha256": done.sha256,
+            "by": "command line",
+        }
+        with later():
+            store.log_event("export", detail)
+            os.replace(name, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)

@@ -18,6 +18,7 @@ from pathlib import Path
 from survey_app import __version__, migrations
 from survey_app.backup.manifest import MANIFEST, BackupError, Kind, Manifest, file_hash, key_fingerprint
 from survey_app.heads_log import sync_folder
+from survey_app.interruptions import later
 from survey_app.locks import Shared, folder_lock
 from survey_app.model import Head, moment, stamp
 from survey_app.problems import Problem
@@ -63,13 +64,18 @@ def make_backup(
         for abandoned in target.parent.glob(f"{BESIDE}*"):  # nobody else writes here now: its process was killed
             shutil.rmtree(abandoned)
         beside = Path(tempfile.mkdtemp(prefix=BESIDE, dir=target.parent))
+        told = False
         try:
             manifest = _fill(beside, settings, made, kind, key, step)
             sync_tree(beside)
-            beside.rename(target)
-            sync_folder(target.parent)
-            _tell_the_audit(settings, target, manifest)
+            with later():
+                beside.rename(target)
+                sync_folder(target.parent)
+                _tell_the_audit(settings, target, manifest)
+                told = True
         except BaseException:
+            if told:
+                raise
             if not beside.exists():
                 target.rename(beside)  # hidden from whoever looks before its files go
             shutil.rmtree(beside, ignore_errors=True)

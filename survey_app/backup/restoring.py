@@ -26,6 +26,7 @@ from survey_app.backup.manifest import (
     wrong_files,
 )
 from survey_app.heads_log import sync_folder
+from survey_app.interruptions import later
 from survey_app.locks import folder_lock, server_lock, write_lock
 from survey_app.model import Head, moment, stamp
 from survey_app.problems import Problem
@@ -156,7 +157,7 @@ def _restore_over(
         (building / swapping.NAME).write_text(folder, encoding="ascii")
         _settle(parts)
         sync_tree(building)
-        with folder_lock(instance, PATIENCE_SECONDS):
+        with folder_lock(instance, PATIENCE_SECONDS), later():
             swapping.decide(building, instance)
             swapping.finish(instance, alone=True)
     return Restored(instance, manifest, migrated, instance / swapping.GIVEN_UP / folder, remains, devices, waves)
