@@ -4,8 +4,8 @@ import tempfile
 from pathlib import Path
 
 from survey_app.verification import held_heads, verify
+from tests.attacks import ALL_WITNESSES, ATTACKS
 from tests.insider import build, copied
-from tests.test_tampering import ALL_WITNESSES, ATTACKS
 
 
 def main() -> None:

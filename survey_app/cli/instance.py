@@ -8,6 +8,8 @@ import click
 from survey_app.cli.context import complain, instance_path, local_time, opened_store, progress
 from survey_app.settings import Settings, create_instance, made_whole, read_key
 
+MOST_GIVEN_UP = 5
+
 
 @click.command()
 @click.option(
@@ -51,7 +53,7 @@ def verify(heads: tuple[str, ...], path: Path | None) -> None:
 
     Example: sipas verify
     """
-    from survey_app.verification import held_heads
+    from survey_app.verification import given_up_of, held_heads
     from survey_app.verification import verify as recompute
 
     held = held_heads(heads, path)
@@ -63,11 +65,18 @@ def verify(heads: tuple[str, ...], path: Path | None) -> None:
     with opened_store() as store:
         counts = [store.response_count(wave.id) for wave in store.waves()]
         restored = store.events(["restored"])
+        given_up = given_up_of(store, held)
     click.echo(f"clean: {sum(counts)} responses in {len(counts)} wave{'' if len(counts) == 1 else 's'}")
     for event in restored:
         lost = event.detail["responses_given_up"]
         what = "" if event.detail["folder"] is None else f"; responses given up: {'unknown' if lost is None else lost}"
         click.echo(f"restored on {local_time(event.at)} from the backup {event.detail['backup']}{what}")
+    for chain, one in given_up[:MOST_GIVEN_UP]:
+        click.echo(f"given up by a restore: the head of {chain} after {one.count} rows, known to {one.source}")
+    if given_up:
+        click.echo(
+            f"{len(given_up)} of your heads were given up: if no such restore was made, this store was rewritten"
+        )
 
 
 @click.command()

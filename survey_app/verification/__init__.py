@@ -5,5 +5,6 @@
 
 from survey_app.verification.elsewhere import HeadsError, held_heads
 from survey_app.verification.recomputing import check_tables, verify
+from survey_app.verification.restores import given_up_of
 
-__all__ = ["HeadsError", "check_tables", "held_heads", "verify"]
+__all__ = ["HeadsError", "check_tables", "given_up_of", "held_heads", "verify"]

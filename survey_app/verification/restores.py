@@ -1,10 +1,10 @@
 """Heads that a restore gave up: known to extracts, backups and the old heads.log, and to no chain of the store any more.
 
-`given_up_heads` reads them from the audit, whose chain covers them; a head that stands nowhere there stays a finding.
+`given_up_heads`, `given_up_of`, `unexplained`. The first reads them from the audit, whose chain covers them; a head that stands nowhere there stays a finding.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from survey_app import swapping
 from survey_app.model import Event
@@ -37,3 +37,17 @@ def _logged(store: Store, event: Event) -> set[tuple[str, int, str]]:
 
 def unexplained(witnesses: Iterable[Witness], chain: str, given_up: Heads) -> list[Witness]:
     return [one for one in witnesses if (chain, one.count, one.head) not in given_up]
+
+
+def given_up_of(store: Store, held: Mapping[str, Sequence[Witness]]) -> list[tuple[str, Witness]]:
+    """The heads that somebody kept elsewhere and that a restore gave up.
+
+    They must be said even of a clean store: whoever can rewrite everything can also write that there was a restore.
+    """
+    given_up = given_up_heads(store)
+    return [
+        (chain, one)
+        for chain, witnesses in sorted(held.items())
+        for one in witnesses
+        if (chain, one.count, one.head) in given_up
+    ]
