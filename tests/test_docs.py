@@ -212,25 +212,19 @@ def command_of(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]
     return tuple(name), words[at:]
 
 
+SIMULATED = [("mo-phong-10-2026", "register.csv"), ("ho-mo-phong-10-2026", "margins.csv")]
+"""What a simulation leaves, where simulation.md looks for it."""
 SHOWN = [*inline(), *(one for _, commands in blocks() for one in commands)]
-UNDERSTOOD = [one for one in SHOWN if "…" not in one.text]
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Path]:
     """Where the files and folders are that the examples name."""
-    for name in (
-        "register.csv",
-        "my-form.1.toml",
-        "answers.csv",
-        "margins.csv",
-        "frame.csv",
-        "heads.txt",
-        "centres.csv",
-    ):
+    simulated = [f"instance/simulations/{wave}/{file}" for wave, file in SIMULATED]
+    for name in ("register.csv", "my-form.1.toml", "answers.csv", "margins.csv", "frame.csv", "q4.zip", *simulated):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    for name in ("backup", "q4.zip"):
-        (tmp_path / name).mkdir() if "." not in name else (tmp_path / name).touch()
+    (tmp_path / "backup").mkdir()
     with chdir(tmp_path):
         yield tmp_path
 
