@@ -21,7 +21,9 @@ DEFAULT = Path("instance/demo")
     type=click.Path(file_okay=False, path_type=Path),
     help=f"Folder of the demo; replaced only if it is a demo.  [default: sipas --instance, else {DEFAULT}]",
 )
-@click.option("--responses", type=click.IntRange(50, 1_000_000), default=6000, show_default=True, help="Expected number.")
+@click.option(
+    "--responses", type=click.IntRange(50, 1_000_000), default=6000, show_default=True, help="Expected number."
+)
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The same seed, the same answers.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Or the next one free.")
 @click.option("--no-serve", is_flag=True, help="End after the report instead of serving the kiosk.")

@@ -26,7 +26,9 @@ def _devices(_: click.Context, __: click.Parameter, value: str) -> int | None:
 @click.option("--model", help="Population model: a shipped name or a TOML file.  [default: the one of the wave's kind]")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The same seed, the same wave.")
 @click.option(
-    "--responses", type=click.IntRange(1, 1_000_000), help="Expected number; a sample wave's frame says it.  [default: 6000]"
+    "--responses",
+    type=click.IntRange(1, 1_000_000),
+    help="Expected number; a sample wave's frame says it.  [default: 6000]",
 )
 @click.option("--server", default="http://127.0.0.1:8000", show_default=True, help="Address of this instance's server.")
 @click.option("--devices", default="all", callback=_devices, show_default=True, help="Centres with a kiosk, or all.")
