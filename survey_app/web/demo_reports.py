@@ -12,7 +12,9 @@ from survey_app.web.context import services
 
 demo_reports = Blueprint("demo_reports", __name__)
 
-PUBLISHED = re.compile(r"(report(\.en)?\.html|scores(_filed|_asked)?\.csv|quality\.json|[a-z]+(_\d+)?(\.en)?\.(svg|png))\Z")
+PUBLISHED = re.compile(
+    r"(report(\.en)?\.html|scores(_filed|_asked)?\.csv|quality\.json|[a-z]+(_\d+)?(\.en)?\.(svg|png))\Z"
+)
 """Files a demo hands out: what a report publishes, never weights or extracts."""
 
 
