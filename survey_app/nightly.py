@@ -1,7 +1,8 @@
-"""The backup that a running server makes every night: when it is due, and the thread that has it made.
+"""What a running server has done every night: comments whose time is over are deleted, then a backup is made.
 
-`Nightly`, `due`. The copy is made by a process of its own (`sipas backup --nightly`), so that hashing and verifying hold
-up no request. Whatever goes wrong is said once, noted in the audit and tried again after an hour; the server goes on.
+`Nightly`, `due`. Both are done by processes of their own (`sipas purge`, `sipas backup --nightly`), so that hashing and
+verifying hold up no request. Whatever goes wrong is said once and noted in the audit; a backup that failed is tried again
+after an hour, a purge with the next backup; the server goes on.
 """
 
 import logging
@@ -84,18 +85,28 @@ class Nightly:
             self._stop.wait(LOOK_SECONDS)
 
     def look(self) -> None:
-        """Make the backup if it is due, and not within an hour of one that failed."""
+        """Purge and make the backup if it is due, and not within an hour of one that failed."""
         now = self._clock()
         if self._not_before and now < self._not_before <= now + RETRY:  # else the clock was set back meanwhile
             return
         self._not_before = None
         if not due(self._settings, now, self._begun()):
             return
-        code, said = self._make()
-        if code and not self._stop.is_set():
+        # In this order, so that the copy does not hold what is to be forgotten.
+        self._do("purge_failed", "comments whose time is over could not be deleted", "purge")
+        if not self._do("backup_failed", "the nightly backup failed", "backup", "--nightly"):
             self._not_before = self._clock() + RETRY
-            _log.error("the nightly backup failed: %s", said)
-            self._writer.submit(lambda store: store.log_event("backup_failed", {"said": said})).result()
+
+    def _do(self, event: str, sentence: str, *arguments: str) -> bool:
+        """Run a command of `sipas`; a failure is said and noted, but not that the server was told to stop meanwhile."""
+        if self._stop.is_set():
+            return True
+        code, said = self._run_command(*arguments)
+        if not code or self._stop.is_set():
+            return True
+        _log.error("%s: %s", sentence, said)
+        self._writer.submit(lambda store: store.log_event(event, {"said": said})).result()
+        return False
 
     def _begun(self) -> datetime | None:
         try:
@@ -104,10 +115,10 @@ class Nightly:
         except SipasError:
             return None
 
-    def _make(self) -> tuple[int, str]:
+    def _run_command(self, *arguments: str) -> tuple[int, str]:
         command = [sys.executable, "-m", "survey_app", "--instance", str(self._settings.instance)]
         process = self._process = subprocess.Popen(
-            [*command, "backup", "--nightly"],
+            [*command, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

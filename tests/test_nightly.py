@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from survey_app.backup import backups_of, make_backup
 from survey_app.model import VIETNAM, stamp
 from survey_app.nightly import Nightly, due, last_moment
+from survey_app.response import parse_response
 from survey_app.settings import Settings, SettingsError
 from survey_app.store import Store, connection
 from survey_app.verification import verify
@@ -123,6 +125,11 @@ def test_none_kept_is_refused(settings: Settings) -> None:
 # ---- who makes it
 
 
+def commented(seq: int, text: str, at: datetime) -> dict[str, Any]:
+    sent = response(FORM, seq)
+    return sent | {"answers": sent["answers"] | {"COMMENT": text}, "started": stamp(at), "submitted": stamp(at)}
+
+
 def nightly(settings: Settings, writer: Writer, at: datetime | None = None) -> Nightly:
     """One whose thread does not run: the test looks itself, by the real clock or at a moment."""
     quiet = Nightly(dataclasses.replace(settings, backup_at=""), writer, clock=lambda: at or datetime.now(UTC))
@@ -137,6 +144,40 @@ def test_it_is_made_once_and_verifies(settings: Settings, writer: Writer) -> Non
     (made,) = backups_of(settings)
     assert made.sound and made.manifest and made.manifest.kind == "nightly"
     assert verify(settings) == ()
+
+
+def test_comments_whose_time_is_over_are_deleted_before_the_copy_is_made(settings: Settings, writer: Writer) -> None:
+    config = settings.instance / "config.toml"
+    config.write_text(config.read_text().replace("comment_days = 365", "comment_days = 2"))
+    now = datetime.now(UTC)
+    with Store.open(settings) as store:
+        device = store.add_device("C01")[0]
+        for seq, received in ((1, now - timedelta(days=3)), (2, now)):
+            told = parse_response(commented(seq, f"lời thứ {seq}", received))
+            (receipt,) = store.record([told], device=device, received=received, sent_at=received)
+            assert receipt.fate == "stored"
+    nightly(settings, writer).look()
+    (made,) = backups_of(settings)
+    assert made.sound
+    for kept in (settings, Settings.load(made.path)):
+        with Store.open(kept, write=False) as store:
+            assert [text for number in (1, 2) for text in store.raw_comments(number).values()] == ["lời thứ 2"]
+    assert verify(settings) == ()
+
+
+def test_a_purge_that_fails_is_said_and_keeps_no_backup_from_being_made(
+    settings: Settings, writer: Writer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Nightly._run_command
+
+    def without_purge(self: Nightly, *arguments: str) -> tuple[int, str]:
+        return (2, "no room") if arguments == ("purge",) else run(self, *arguments)
+
+    monkeypatch.setattr(Nightly, "_run_command", without_purge)
+    nightly(settings, writer).look()
+    assert "could not be deleted: no room" in caplog.text and len(backups_of(settings)) == 1
+    with Store.open(settings, write=False) as store:
+        assert [event.detail for event in store.events(["purge_failed"])] == [{"said": "no room"}]
 
 
 def test_a_failure_is_said_noted_and_tried_again_after_an_hour(
