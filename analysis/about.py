@@ -109,6 +109,10 @@ def _of_sample(weighting: SampleWeighting) -> dict[str, Any]:
         "diagnostics": asdict(weighting.diagnostics),
         "visits": visits_json(weighting),
         "weights_given": [{"from": one.unit.psu, "to": one.given_to} for one in weighting.given],
+        "more_than_drawn": [
+            {"psu": one.unit.psu, "households": one.unit.households, "completed": one.unit.completed}
+            for one in weighting.beyond
+        ],
         "strata_joined": [list(strata) for strata in weighting.strata_joined],
         "margins": [asdict(one) for one in weighting.met],
         "margins_scaled": dict(weighting.margins.scaled) if weighting.margins else {},

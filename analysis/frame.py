@@ -30,7 +30,7 @@ class PrimaryUnit:
     """A primary sampling unit that was drawn (a village).
 
     probability : with which a resident of it was drawn, all stages together, in (0, 1]
-    households : to be visited
+    households : drawn in it, each for one interview
     completed, refused, not_at_home, broken_off : visits by their outcome, those after the closing not among them
     """
 
@@ -51,7 +51,18 @@ class PrimaryUnit:
 
     @property
     def visited(self) -> int:
+        """Visits recorded: a household that was come to twice may have two."""
         return self.completed + self.refused + self.not_at_home + self.broken_off
+
+    @property
+    def not_visited(self) -> int:
+        """Households drawn beyond the visits recorded."""
+        return max(self.households - self.visited, 0)
+
+    @property
+    def response_rate(self) -> float:
+        """Completed interviews over households drawn; above 1 where others were interviewed in their place."""
+        return self.completed / self.households
 
 
 def parse_frame(columns: Columns, responses: Columns, where: Path, of_responses: Path) -> tuple[PrimaryUnit, ...]:

@@ -118,8 +118,8 @@ def visits_json(weighting: SampleWeighting) -> list[dict[str, Any]]:
         {
             **asdict(one.unit),
             "visited": one.unit.visited,
-            "not_visited": max(one.unit.households - one.unit.visited, 0),
-            "response_rate": one.rate,
+            "not_visited": one.unit.not_visited,
+            "response_rate": one.unit.response_rate,
             "factor": one.factor,
             "weight_given_to": one.given_to,
         }

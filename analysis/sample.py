@@ -40,10 +40,6 @@ class Visited:
     factor: float | None
     given_to: str
 
-    @property
-    def rate(self) -> float | None:
-        return self.unit.completed / self.unit.visited if self.unit.visited else None
-
 
 @dataclass(frozen=True)
 class ClassMet:
@@ -61,7 +57,11 @@ class ClassMet:
 
 @dataclass(frozen=True)
 class SampleDiagnostics:
-    """deff_kish = n Σw²/(Σw)²; n_eff_kish = n/deff_kish; tolerance = max |Σw − T|/T over the classes raked to."""
+    """deff_kish = n Σw²/(Σw)²; n_eff_kish = n/deff_kish; tolerance = max |Σw − T|/T over the classes raked to.
+
+    drawn, visited, not_visited : households drawn; visits recorded; households drawn beyond them, unit by unit
+    response_rate : responses / drawn
+    """
 
     responses: int
     residents: float
@@ -70,7 +70,9 @@ class SampleDiagnostics:
     smallest: float
     mean: float
     largest: float
+    drawn: int
     visited: int
+    not_visited: int
     response_rate: float
     units: int
     units_without_response: int
@@ -108,6 +110,11 @@ class SampleWeighting:
         """Units without a completed response, whose weight another one carries."""
         return tuple(one for one in self.visits if one.given_to)
 
+    @property
+    def beyond(self) -> tuple[Visited, ...]:
+        """Units with more completed interviews than households drawn: substitutes, or a household recorded twice."""
+        return tuple(one for one in self.visits if one.unit.completed > one.unit.households)
+
 
 def sample_rows(extract: Extract) -> "tuple[NDArray[np.bool_], Mapping[str, int]]":
     """Complete and not after the closing; how many responses each reason leaves out."""
@@ -124,11 +131,10 @@ def sample_rows(extract: Extract) -> "tuple[NDArray[np.bool_], Mapping[str, int]
 def weight_sample(extract: Extract, margins: Margins | None = None) -> SampleWeighting:
     """Weights by which the completed responses stand for the residents of the province.
 
-    The base weight is 1/probability of the unit. Inside a unit it is raised by visited/completed, visited = completed +
-    refused + not at home + broken off: a constant within the unit, so the variance between units knows it. A unit
-    without a completed response hands its weight (base weight × households visited; × households drawn, where nobody
-    was visited) to the next one of its stratum by code, the last to the one before. Then raking, where margins are given.
-    Who did not answer the item of a margin keeps the share of the weights before raking, as a class of its own.
+    The base weight is 1/probability of the unit. Inside a unit it is multiplied by households drawn/completed, so that
+    the unit stands for households/probability whatever was visited and however often: a constant within the unit, so
+    the variance between units knows it. A unit without a completed response hands its households/probability to the
+    next one of its stratum by code, the last to the one before. Then raking, where margins are given. Who did not answer the item of a margin keeps the share of the weights before raking, as a class of its own.
 
     Raises
     ------
@@ -185,7 +191,7 @@ def _visits(extract: Extract) -> tuple[Visited, ...]:
         for places in join_neighbours([""] * len(ordered), enough):
             members = [ordered[place] for place in places]
             (carrier,) = (unit for unit in members if unit.completed)
-            carried = sum((unit.visited or unit.households) * unit.base_weight for unit in members)
+            carried = sum(unit.households * unit.base_weight for unit in members)
             for unit in members:
                 own = unit is carrier
                 factor = carried / (unit.completed * unit.base_weight) if own else None
@@ -263,7 +269,7 @@ def _met(
 
 def _diagnostics(design: SurveyDesign, visits: tuple[Visited, ...], met: tuple[ClassMet, ...]) -> SampleDiagnostics:
     found = kish(design.weight)
-    visited = sum(one.unit.visited for one in visits)
+    drawn = sum(one.unit.households for one in visits)
     return SampleDiagnostics(
         responses=found.n,
         residents=found.sum,
@@ -272,8 +278,10 @@ def _diagnostics(design: SurveyDesign, visits: tuple[Visited, ...], met: tuple[C
         smallest=found.minimum,
         mean=found.sum / found.n,
         largest=found.maximum,
-        visited=visited,
-        response_rate=found.n / visited,
+        drawn=drawn,
+        visited=sum(one.unit.visited for one in visits),
+        not_visited=sum(one.unit.not_visited for one in visits),
+        response_rate=found.n / drawn,
         units=len(visits),
         units_without_response=sum(1 for one in visits if one.given_to),
         classes=len(met),

@@ -83,8 +83,16 @@ def say_weights(weighting: Weighting | SampleWeighting) -> list[str]:
     kish = f"deff_kish {found.deff_kish:.3f}, n_eff_kish {found.n_eff_kish:.0f}"
     spread = f"{kish}, weights {found.smallest:.3f} to {found.largest:.3f}"
     if isinstance(weighting, SampleWeighting):
-        rate = f"{weighting.diagnostics.response_rate:.1%} of {weighting.diagnostics.visited} visits"
+        sample = weighting.diagnostics
+        rate = f"{sample.response_rate:.1%} of {sample.drawn} households drawn"
         lines = [f"{found.responses} interviews ({rate}; {weighting.method}); {spread}"]
+        if sample.not_visited:
+            lines.append(f"{sample.not_visited} households drawn without a visit; counted as non-response")
+        lines += [
+            f"more interviews than households drawn in {one.unit.psu}: {one.unit.completed} for {one.unit.households}; "
+            "substitutes, or a household recorded twice"
+            for one in weighting.beyond
+        ]
         lines += [f"no completed interview in {one.unit.psu}: {one.given_to} stands for it" for one in weighting.given]
         lines += [f"one unit only, joined for the variance: {' + '.join(strata)}" for strata in weighting.strata_joined]
         scaled = weighting.margins.scaled if weighting.margins else {}

@@ -18,10 +18,12 @@ from analysis.rules import SAMPLE_SENTENCE, ScoreOptions
 from analysis.sample import weight_sample
 from analysis.sample_scores import score_sample
 from analysis.scores import score_wave
+from analysis.waves import say_weights
 from tests.sample_extracts import SAMPLE_ITEMS, interview, margins_file, unit, visits, write_sample
 
 CLOSE = 1e-8
 ROWS, FRAME = visits(30, strata=6, units=3, seed=7)
+FRAME = [row | {"households": 26 + 2 * (number % 5)} for number, row in enumerate(FRAME)]  # drawn; 30 visits each
 SEX = {"1": 400_000, "2": 412_345}
 AGE = {"1": 100_000, "2": 150_000, "3": 250_000, "4+5": 310_000}
 PLACE = {"1": 300_000, "2": 512_000}
@@ -35,14 +37,14 @@ def extract_of(folder: Path, rows: Any = ROWS, frame: Any = FRAME, **given: Any)
 
 
 def base_by_hand(rows: list[dict[str, Any]], frame: list[dict[str, Any]]) -> np.ndarray:
-    """1/p × visited/completed of each completed interview, from the raw rows."""
+    """1/p × households drawn/completed of each completed interview, from the raw rows."""
     found = []
     for one in rows:
         if one["disposition"] == "complete" and not one["after_close"]:
-            visited = [row for row in rows if row["psu"] == one["psu"] and not row["after_close"]]
-            done = [row for row in visited if row["disposition"] == "complete"]
+            there = [row for row in rows if row["psu"] == one["psu"] and not row["after_close"]]
+            done = [row for row in there if row["disposition"] == "complete"]
             (line,) = (row for row in frame if row["psu"] == one["psu"])
-            found.append(1 / line["probability"] * len(visited) / len(done))
+            found.append(line["households"] / line["probability"] / len(done))
     return np.array(found)
 
 
@@ -158,14 +160,18 @@ def test_kish_and_response_rate(extract: Extract) -> None:
     assert found.deff_kish == pytest.approx(len(weight) * (weight**2).sum() / weight.sum() ** 2)
     assert found.n_eff_kish == pytest.approx(len(weight) / found.deff_kish)
     assert (found.smallest, found.largest) == pytest.approx((weight.min(), weight.max()))
-    assert (found.visited, found.response_rate) == (len(ROWS), len(weight) / len(ROWS))
+    drawn = sum(line["households"] for line in FRAME)
+    missed = sum(max(line["households"] - 30, 0) for line in FRAME)
+    assert (found.drawn, found.visited, found.not_visited) == (drawn, len(ROWS), missed)
+    assert found.response_rate == len(weight) / drawn
 
 
 # ---- non-response
 
 
 def test_a_unit_without_interviews_hands_its_weight_to_the_next_of_its_stratum(tmp_path: Path) -> None:
-    frame = [unit("V1", probability=0.02), unit("V2"), unit("V3"), unit("V4", "S2"), unit("V5", "S2", 0.05)]
+    frame = [unit("V1", probability=0.02, households=3), unit("V2", households=4), unit("V3", households=2)]
+    frame += [unit("V4", "S2", households=5), unit("V5", "S2", 0.05, households=2)]
     rows = [interview("V1", disposition="refused")] * 3 + [interview("V2")] * 4 + [interview("V3")] * 2
     rows += [interview("V4")] * 5 + [interview("V5", disposition="not_at_home")] * 2
     found = weight_sample(extract_of(tmp_path, rows, frame))
@@ -175,10 +181,45 @@ def test_a_unit_without_interviews_hands_its_weight_to_the_next_of_its_stratum(t
     assert found.design.weight.sum() == pytest.approx(3 * 50 + 4 * 100 + 2 * 100 + 5 * 100 + 2 * 20)
 
 
-def test_a_unit_nobody_came_to_counts_with_the_households_drawn(tmp_path: Path) -> None:
-    frame = [unit("V1", households=7), unit("V2"), unit("V3")]
-    found = weight_sample(extract_of(tmp_path, [interview("V2")] * 5 + [interview("V3")] * 5, frame))
-    assert found.design.weight[:5] == pytest.approx([(7 * 100 + 5 * 100) / 5] * 5)
+# unit -> (stratum, households drawn, completed, visits without an interview); whose interviews carry its weight
+GIVEN: list[tuple[dict[str, tuple[str, int, int, int]], dict[str, str]]] = [
+    ({"V1": ("S1", 10, 5, 5), "V2": ("S1", 10, 4, 6)}, {}),
+    ({"V1": ("S1", 10, 5, 1), "V2": ("S1", 10, 4, 0)}, {}),  # not all households were visited
+    ({"V1": ("S1", 10, 8, 7), "V2": ("S1", 10, 10, 5)}, {}),  # nobody at home at first, interviewed later
+    ({"V1": ("S1", 10, 13, 2), "V2": ("S1", 10, 9, 0)}, {}),  # substitutes
+    ({"V1": ("S1", 7, 0, 0), "V2": ("S1", 10, 5, 5), "V3": ("S1", 10, 5, 0)}, {"V1": "V2"}),
+    ({"V1": ("S1", 7, 0, 3), "V2": ("S1", 9, 0, 0), "V3": ("S1", 10, 5, 0)}, {"V1": "V3", "V2": "V3"}),
+    ({"V1": ("S1", 7, 3, 3), "V2": ("S1", 9, 0, 2), "V3": ("S1", 10, 0, 0)}, {"V2": "V1", "V3": "V1"}),
+    ({"V1": ("S1", 7, 0, 1), "V2": ("S1", 9, 4, 0), "V3": ("S1", 8, 0, 2)}, {"V1": "V2", "V3": "V2"}),
+    (
+        {"V1": ("S1", 7, 4, 0), "V2": ("S1", 9, 0, 1), "V3": ("S2", 8, 6, 0), "V4": ("S2", 8, 2, 0)},
+        {"V2": "V1"},  # the last of its stratum, never the first of the next
+    ),
+]
+
+
+@pytest.mark.parametrize(("units", "given"), GIVEN)
+def test_the_weights_of_a_unit_sum_to_its_households_over_p(units: Any, given: dict[str, str], tmp_path: Path) -> None:
+    chance = {psu: 0.01 * (1 + number) for number, psu in enumerate(units)}
+    frame = [unit(psu, stratum, chance[psu], households=h) for psu, (stratum, h, _, _) in units.items()]
+    rows = [interview(psu) for psu, (_, _, done, _) in units.items() for _ in range(done)]
+    rows += [interview(psu, disposition="not_at_home") for psu, (*_, n) in units.items() for _ in range(n)]
+    extract = extract_of(tmp_path, rows, frame)
+    found = weight_sample(extract)
+    psu = extract.column("psu")[found.rows].astype(str)
+    for name in units:
+        carried = [name, *(one for one, to in given.items() if to == name)] if name not in given else []
+        expected = sum(units[one][1] / chance[one] for one in carried)
+        weight = found.design.weight[psu == name]
+        assert weight.sum() == pytest.approx(expected)
+        assert not len(weight) or np.ptp(weight) == 0
+    assert {one.unit.psu: one.given_to for one in found.given} == given
+    assert [one.unit.psu for one in found.beyond] == [name for name, (_, h, done, _) in units.items() if done > h]
+    missed = sum(max(h - done - n, 0) for _, h, done, n in units.values())
+    assert found.diagnostics.not_visited == missed
+    said = "\n".join(say_weights(found))
+    assert ("without a visit" in said) == bool(missed)
+    assert ("more interviews than households drawn in V1: 13 for 10" in said) == bool(found.beyond)
 
 
 def test_a_stratum_without_interviews_is_named(tmp_path: Path) -> None:
@@ -193,7 +234,7 @@ def test_a_stratum_without_interviews_is_named(tmp_path: Path) -> None:
 
 
 def test_answers_after_the_closing_stand_outside(tmp_path: Path) -> None:
-    frame = [unit("V1"), unit("V2")]
+    frame = [unit("V1", households=1), unit("V2", households=1)]
     rows = [interview("V1"), interview("V2"), interview("V2", after_close=True)]
     rows += [interview("V2", after_close=True, disposition="refused")]
     found = score_sample(extract_of(tmp_path, rows, frame))

@@ -143,7 +143,7 @@ class TestWhatItSays:
         rows = {row[0]: row[1:] for row in vietnamese.rows if row and row[0].startswith("Thôn V")}
         assert len(rows) == len(FRAME)
         one = ordinary.weighting.visits[0]
-        assert rows["Thôn V01 (V01)"][:3] == ["S1", "30", str(one.unit.visited)]
+        assert rows["Thôn V01 (V01)"][:4] == ["S1", "30", str(one.unit.visited), str(one.unit.completed)]
         assert rows["Thôn V01 (V01)"][-1] == number(one.factor, 3)
 
     def test_left_out_counts_every_visit_once(self, vietnamese: Page) -> None:
@@ -169,8 +169,15 @@ class TestStates:
         rows += [interview(psu, SEX=1 + i % 2, **{"I.A1": 2 + i % 4}) for psu in ("V2", "V3", "V4") for i in range(20)]
         page = Page(write_report(result_of(tmp_path, raked=False, rows=rows, frame=frame), tmp_path / "p", "vi").html)
         assert "Không có phỏng vấn xong; Thôn V2 (V2) mang trọng số của thôn này." in page.text
-        assert "57 hộ được giao mà chưa đến" in page.text  # 4 × 30 − 63
+        assert "57 hộ được chọn mà chưa ghi lần đến nào; tính như không trả lời" in page.text  # 4 × 30 − 63
         assert "S1 + S2" in page.text
+
+    def test_a_unit_with_more_interviews_than_households_drawn_is_named(self, tmp_path: Path) -> None:
+        frame = [unit("V1", households=18), unit("V2", households=20)]
+        rows = [interview(psu, SEX=1 + i % 2, PLACE=1 + i % 2) for psu in ("V1", "V2") for i in range(20)]
+        page = Page(write_report(result_of(tmp_path, raked=False, rows=rows, frame=frame), tmp_path / "p", "vi").html)
+        assert "Thôn V1 (V1): 20 phỏng vấn xong cho 18 hộ được chọn – có hộ thay thế" in page.text
+        assert "40 phỏng vấn xong trên 38 hộ được chọn" in page.text and "V2): 20 phỏng" not in page.text
 
     def test_few_of_a_sex_are_not_counted(self, tmp_path: Path) -> None:
         frame = [unit("V1"), unit("V2")]

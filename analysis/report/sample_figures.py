@@ -154,9 +154,9 @@ def _scores(
 
 def _visits(reading: SampleReading) -> plots.Drawing:
     words = reading.words
-    visits = sorted(reading.result.weighting.visits, key=lambda one: -(one.rate or 0))
+    visits = sorted(reading.result.weighting.visits, key=lambda one: -one.unit.response_rate)
     names = [unit_words(one) for one in visits]
-    rates = [words.percent(None if one.rate is None else 100 * one.rate, 1) for one in visits]
+    rates = [words.percent(100 * one.unit.response_rate, 1) for one in visits]
     found = reading.result.weighting.diagnostics
     title = words(
         "sample.finding_visits",
@@ -170,8 +170,8 @@ def _visits(reading: SampleReading) -> plots.Drawing:
         plots.ResponseLine(
             name,
             one.unit.completed,
-            one.unit.visited,
-            (words.whole(one.unit.completed), words.whole(one.unit.visited), rate.removesuffix("%")),
+            one.unit.households,
+            (words.whole(one.unit.completed), words.whole(one.unit.households), rate.removesuffix("%")),
         )
         for name, one, rate in zip(names, visits, rates, strict=True)
     ]
@@ -179,7 +179,7 @@ def _visits(reading: SampleReading) -> plots.Drawing:
     return plots.draw_responses(
         _wording(reading, "visits", title, description),
         lines,
-        tuple(words(f"sample_plot.col_{name}") for name in ("completed", "visited", "rate")),
+        tuple(words(f"sample_plot.col_{name}") for name in ("completed", "drawn", "rate")),
         axis=words("sample_plot.axis_visits"),
         count=words.whole,
     )

@@ -73,7 +73,7 @@ def _facts(reading: SampleReading) -> tuple[tuple[str, str], ...]:
             ),
         ]
     rate = (
-        f"{words.whole(found.responses)} / {words.whole(found.visited)} ({words.percent(100 * found.response_rate, 1)})"
+        f"{words.whole(found.responses)} / {words.whole(found.drawn)} ({words.percent(100 * found.response_rate, 1)})"
     )
     strata = len({one.unit.stratum for one in result.weighting.visits})
     return (
@@ -160,14 +160,18 @@ def _visits(reading: SampleReading) -> Section:
         words(
             "sample.visits",
             completed=words.whole(found.responses),
+            drawn=words.whole(found.drawn),
             visited=words.whole(found.visited),
             rate=words.percent(100 * found.response_rate, 1),
             units=words.whole(found.units),
             strata=words.whole(len({one.unit.stratum for one in weighting.visits})),
         )
     ]
-    if missed := sum(max(one.unit.households - one.unit.visited, 0) for one in weighting.visits):
-        said.append(words("sample.not_visited", count=words.whole(missed)))
+    if found.not_visited:
+        said.append(words("sample.not_visited", count=words.whole(found.not_visited)))
+    for one in weighting.beyond:
+        counts = {"completed": words.whole(one.unit.completed), "drawn": words.whole(one.unit.households)}
+        said.append(words("sample.beyond", unit=tables.unit_words(one), **counts))
     if not weighting.given:
         said.append(words("sample.nobody_joined"))
     plot = "visits" if len(weighting.visits) <= MOST_UNITS else ""

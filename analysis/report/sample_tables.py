@@ -109,7 +109,7 @@ def _decimal(reading: SampleReading, value: str) -> str:
 
 
 def visits_table(reading: SampleReading) -> Table:
-    """Every unit of the frame: households to visit and visited, outcomes, rate, factor on the base weight."""
+    """Every unit of the frame: households drawn and visits, outcomes, rate, factor on the base weight."""
     words, notes = reading.words, Notes()
     counts = ("households", "visited", "completed", "refused", "not_at_home", "broken_off")
     columns = (
@@ -122,7 +122,7 @@ def visits_table(reading: SampleReading) -> Table:
     for one in reading.result.weighting.visits:
         marks = (notes.mark(words("sample_note.given", to=names[one.given_to])),) if one.given_to else ()
         numbers = [words.whole(getattr(one.unit, name)) for name in counts]
-        rate = words.number(None if one.rate is None else 100 * one.rate, 1)
+        rate = words.number(100 * one.unit.response_rate, 1)
         cells = map(Cell, (one.unit.stratum, *numbers, rate, words.number(one.factor, 3)))
         rows.append(Row((Cell(names[one.unit.psu], marks=marks), *cells)))
     below = (*notes.listed, ("", words("sample_note.factor")))
