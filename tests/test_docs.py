@@ -221,7 +221,16 @@ SHOWN = [*inline(), *(one for _, commands in blocks() for one in commands)]
 def place(tmp_path: Path) -> Iterator[Path]:
     """Where the files and folders are that the examples name."""
     simulated = [f"instance/simulations/{wave}/{file}" for wave, file in SIMULATED]
-    for name in ("register.csv", "my-form.1.toml", "answers.csv", "margins.csv", "frame.csv", "q4.zip", *simulated):
+    for name in (
+        "register.csv",
+        "my-form.1.toml",
+        "answers.csv",
+        "margins.csv",
+        "frame.csv",
+        "villages.csv",
+        "q4.zip",
+        *simulated,
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "backup").mkdir()

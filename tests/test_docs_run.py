@@ -51,6 +51,10 @@ FILES: dict[str, list[str]] = {
         *(f"{n % 2},f{n % 3},{1 + n % 4},c{n % 5},c{n % 5}-{n % 10}" for n in range(200)),
     ],
     "margins.csv": ["margin,class,total", "SEX,1,4000", "SEX,2,4200"],
+    "villages.csv": [
+        "stratum,psu,name,population,probability,households",
+        *(f"{'nui' if n < 2 else 'bang'},T{n},Thôn {n},400,0.02,10" for n in range(4)),
+    ],
     "centres.csv": ["code,name", "00691,Hà Giang 2"],
     "fields.csv": ["code,vi,en,source", "ho-tich,Hộ tịch,Civil status,ours"],
 }
@@ -138,6 +142,8 @@ def test_a_block_of_commands_runs_from_its_first_to_its_last(place: Path, number
             shutil.rmtree(place / "instance")
             ready(place / "instance", ("centre", "import"), ("field", "import"))
             also["simulate",] = ("--server", stack.enter_context(serving(place / "instance")))
+        if page == "host.md":  # plans a sample wave of a centre that has one open
+            assert sipas(place / "instance", "wave", "close", "household").code == 0
         for shown in commands:
             name, _ = command_of(shown.words)
             if name == ("serve",) or not _runs(shown):

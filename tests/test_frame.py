@@ -186,7 +186,7 @@ def test_a_sample_wave_is_planned_and_followed(tmp_path: Path) -> None:
     path = written(tmp_path, HEADER, GOOD, "nui,TAN-B,Thôn Tân B,640,0.015,15", "dong-bang,MINH-1,Tổ 1,2400,0.01,1")
     said = run(settings.instance, *CREATE, "--kind", "sample", "--frame", str(path), "--simulated")
     assert "3 centres, 3 villages" in said
-    assert "one village only, weighting will join the next stratum: dong-bang" in said
+    assert "strata of one village only, which weighting will join to another: dong-bang" in said
     with store:
         device, _ = store.add_device("00691", simulated=True, purpose="sample")
         store.open_wave("w2", at=store.wave("q4").opened)

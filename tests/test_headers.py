@@ -10,6 +10,7 @@ from survey_app.settings import Settings
 from survey_app.store import Store
 from survey_app.web import create_app
 from survey_app.web.errors import PROBLEMS
+from survey_app.web.security import FONTS_KEPT
 from survey_app.writer import Writer
 from tests.served import enrol, make_field
 
@@ -171,6 +172,12 @@ def test_static_files_are_kept_by_their_hash(app: Flask) -> None:
     hashed, plain = client.get(url), client.get("/static/tokens.css")
     assert "immutable" in hashed.headers["Cache-Control"]
     assert "immutable" not in plain.headers.get("Cache-Control", "")
+    font = "/static/fonts/BeVietnamPro-Regular.woff2"
+    whole = client.get(font)
+    known = client.get(font, headers={"If-None-Match": whole.headers["ETag"]})
+    assert (known.status_code, known.headers["Cache-Control"]) == (304, FONTS_KEPT)
+    assert whole.headers["Cache-Control"] == FONTS_KEPT
+    assert client.get("/static/fonts/nowhere.woff2").headers.get("Cache-Control") != FONTS_KEPT
     assert client.get("/static/nowhere.css?v=1").headers.get("Cache-Control") != hashed.headers["Cache-Control"]
 
 

@@ -128,7 +128,7 @@ def restore(folder: Path, into: Path | None, key: Path | None, as_json: bool) ->
         echo_json(_outcome(done))
         return
     echo_values((name.replace("_", " "), _words(value)) for name, value in _outcome(done).items())
-    click.echo("next: sipas verify, sipas purge, then start the server")
+    click.echo(f"next: sipas --instance {done.instance} verify, purge, then start the server")
 
 
 def _outcome(done: "Restored") -> dict[str, object]:

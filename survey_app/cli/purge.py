@@ -4,7 +4,7 @@ import dataclasses
 
 import click
 
-from survey_app.cli.context import echo_json, json_option, opened_store
+from survey_app.cli.context import echo_json, json_option, local_time, opened_store
 
 
 @click.command()
@@ -19,6 +19,7 @@ def purge(wave: str | None, days: int | None, dry_run: bool, as_json: bool) -> N
 
     Example: sipas purge --dry-run
     """
+    from survey_app.model import moment
     from survey_app.purge import purge as delete
 
     with opened_store(write=not dry_run) as store:
@@ -28,4 +29,4 @@ def purge(wave: str | None, days: int | None, dry_run: bool, as_json: bool) -> N
         return
     verb = "would delete" if dry_run else "deleted"
     click.echo(f"{verb} {done.comments} comments and {done.conflict_comments} of second contents")
-    click.echo(f"received before {done.cutoff}{f' in wave {wave}' if wave else ''}")
+    click.echo(f"received before {local_time(moment(done.cutoff))}{f' in wave {wave}' if wave else ''}")

@@ -23,6 +23,8 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 VILLAGE = (
     "stratum", "psu", "name", "households", "visited", "completed", "refused", "not_at_home", "broken_off", "left",
 )  # fmt: skip
+OF_REGISTERS = {"weighting", "minimum_cell", "minimum_class", "margins"}
+"""Rules from which nothing follows in a sample wave: it has no register."""
 
 
 @click.group()
@@ -117,7 +119,7 @@ def create_wave(
     centre_count = counted(len(made.centres), "centre")
     click.echo(f"planned wave {made.id}: {made.questionnaire} {made.version}, {centre_count}{drawn}")
     if alone := lone_units(villages):
-        click.echo(f"one village only, weighting will join the next stratum: {', '.join(alone)}")
+        click.echo(f"strata of one village only, which weighting will join to another: {', '.join(alone)}")
     click.echo(f"next: sipas wave open {made.id}")
 
 
@@ -206,7 +208,8 @@ def show_wave(id: str, as_json: bool) -> None:
     facts |= {"opened": local_time(found.opened), "closed": local_time(found.closed), "ledger": head.head}
     echo_values(facts.items())
     rules = {name: ", ".join(value) if isinstance(value, tuple) else value for name, value in vars(found.rules).items()}
-    echo_values((f"rule {name}", value) for name, value in rules.items())
+    kept = rules.keys() - (OF_REGISTERS if found.kind == "sample" else set())
+    echo_values((f"rule {name}", value) for name, value in rules.items() if name in kept)
     if villages:
         click.echo()
         echo_table(VILLAGE, [tuple(village[name] for name in VILLAGE) for village in villages])
