@@ -107,7 +107,7 @@ def test_the_village_goes_along_on_every_page(tablet: Interviewer) -> None:
     tablet.tap("start.vi")
     for go in ("size.2", "language.en", "slow.1", "stop", "stay", "next"):
         assert tablet.tap(go).carried["psu"] == "V3"
-    assert tablet.page.headers["Refresh"] == "1200; url=/?psu=V3"
+    assert tablet.page.headers["Refresh"] == "12000; url=/?psu=V3"
     assert tablet.tap("back").headings == ["Tổ 3"]
 
 
@@ -136,8 +136,11 @@ def test_a_page_left_alone_is_a_break_off_of_the_village(kiosk: Kiosk, tablet: I
     tablet.go_to("V1")
     tablet.tap("start.vi")
     page = tablet.tap("next", tablet.answers_here({}))
-    assert page.headers["Refresh"] == "120; url=/?psu=V1"
-    kiosk.clock.pass_by(500)
+    assert page.headers["Refresh"] == "1200; url=/?psu=V1"
+    kiosk.clock.pass_by(1100)
+    page = tablet.tap("next")
+    assert "Xin bắt đầu lại" not in page.words, "people talk between two touches"
+    kiosk.clock.pass_by(5000)
     assert "Xin bắt đầu lại" in tablet.tap("next").words
     tablet.note("not_at_home")
     assert sorted(stored(kiosk)) == [("broken_off", "V1"), ("not_at_home", "V1")]
@@ -151,7 +154,7 @@ def test_a_household_is_noted_once_it_is_meant(kiosk: Kiosk, tablet: Interviewer
     tablet.go_to("V3")
     asked = tablet.tap(f"ask.{why}")
     assert "Tổ 3" in asked.words and stored(kiosk) == []
-    assert asked.headers["Refresh"] == "120; url=/?psu=V3"
+    assert asked.headers["Refresh"] == "1200; url=/?psu=V3"
     page = tablet.tap(f"record.{why}")
     assert page.headings == ["Tổ 3"] and "Đã ghi: " in page.words
     (response,) = visited(kiosk.settings)

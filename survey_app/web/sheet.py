@@ -20,6 +20,8 @@ MAX_COUNT = 999
 MORE_TIME = 10
 """Who asks for more time gets ten times as much (WCAG 2.2.1)."""
 WRITING_TIME = 3
+INTERVIEW_TIME = 10
+"""In a household people talk between two touches, and an interview that is given up is lost."""
 GRACE = timedelta(seconds=30)
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -80,7 +82,8 @@ class Sheet:
 
     def patience(self, idle_seconds: int, *, writing: bool) -> int:
         """After how many seconds without a touch the page goes back to the start."""
-        return idle_seconds * (MORE_TIME if self.slow else WRITING_TIME if writing else 1)
+        times = MORE_TIME if self.slow else WRITING_TIME if writing else 1
+        return idle_seconds * times * (INTERVIEW_TIME if self.psu else 1)
 
 
 def new_sheet(wave: str, now: datetime, *, size: int = 1, slow: bool = False, psu: str = "") -> Sheet:
