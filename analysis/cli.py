@@ -68,6 +68,7 @@ def weights(target: str, as_json: bool, output: str | None, **given: Any) -> Non
     """
     from analysis.about import weights_json
     from analysis.output import replacing, write_weights
+    from analysis.rules import SIMULATED
     from analysis.waves import Given, say_weights, weigh
 
     extract = find_extract(target)
@@ -79,6 +80,8 @@ def weights(target: str, as_json: bool, output: str | None, **given: Any) -> Non
         print_json(weights_json(weighting, extract) | {"files": [str(directory / file.name) for file in files]})
         return
     click.echo(f"written: {', '.join(str(directory / file.name) for file in files)}")
+    if extract.manifest.simulated:
+        click.echo(SIMULATED)
     for line in say_weights(weighting):
         click.echo(line)
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -45,13 +45,14 @@ class Wave:
 
 @dataclass(frozen=True)
 class Form:
-    """The questionnaire the wave asked."""
+    """The questionnaire the wave asked. `authority`: in whose name it asks; empty in older extracts."""
 
     id: str
     version: str
     title: Text
     source: str
     languages: tuple[str, ...]
+    authority: Text = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ def parse_codebook(raw: Mapping[str, Any]) -> Codebook:
         ),
         questionnaire=_known(Form, {**raw["questionnaire"], "languages": tuple(raw["questionnaire"]["languages"])}),
         centres=tuple(_known(Centre, centre) for centre in raw["centres"]),
-        fields=tuple(_known(ServiceField, field) for field in raw["fields"]),
+        fields=tuple(_known(ServiceField, one) for one in raw["fields"]),
         roles=raw["roles"],
         visit_codes={name: int(code) for name, code in raw["visit_codes"].items()},
         items=tuple(_item(item) for item in raw["items"]),

@@ -31,6 +31,7 @@ class Cell:
     n_kish : effective number of answers from the weights alone, used where SE = 0
     additive : the set whose cells add up with it ("field": the fields of all); None: a total
     block : measures that bound and explain each other (a factor and its items) share one; "": the measure alone
+    part_of : the measure it makes up with others (factors an area or the index, areas the index); "": none
     """
 
     score: Score
@@ -39,6 +40,7 @@ class Cell:
     n_kish: float
     additive: str | None = None
     block: str = ""
+    part_of: str = ""
 
 
 def publish(cells: Sequence[Cell]) -> tuple[Score, ...]:
@@ -52,7 +54,8 @@ def _hidden(cells: Sequence[Cell]) -> dict[Key, str]:
 
     First whole domains, by their responses (the same on every row of a domain, so hidden on all or on none), then
     single measures, by their valid answers. A factor's score and count, beside those of all its items but one, tell
-    about that one: so in a domain a factor and its items are hidden together.
+    about that one: so in a domain a factor and its items are hidden together. The score of a whole beside those of all
+    its parts but one tells about that one as well, exactly where it is a mean of them: so are parts hidden in company.
     """
     hidden: dict[Key, str] = {}
     rows = [cell.score for cell in cells]
@@ -70,9 +73,24 @@ def _hidden(cells: Sequence[Cell]) -> dict[Key, str]:
         n = cell.score.n or 0
         if 0 < n < FEW or (0 < n < SAME_BELOW and cell.alike):
             hidden[cell.score.key] = "confidential"
-    for block in sorted({cell.block or cell.score.measure for cell in cells}):
-        _close([cell for cell in cells if (cell.block or cell.score.measure) == block], hidden)
+    before = -1
+    while before != len(hidden):
+        before = len(hidden)
+        for block in sorted({cell.block or cell.score.measure for cell in cells}):
+            _close([cell for cell in cells if (cell.block or cell.score.measure) == block], hidden)
+        _accompany(cells, hidden)
     return hidden
+
+
+def _accompany(cells: Sequence[Cell], hidden: dict[Key, str]) -> None:
+    """In each domain, hide parts of a whole by the rule for fields of all: never one alone, never very few answers."""
+    wholes: dict[Key, dict[Key, int]] = {}
+    for cell in cells:
+        if cell.part_of:
+            domain_kind, domain, _ = cell.score.key
+            wholes.setdefault((domain_kind, domain, cell.part_of), {})[cell.score.key] = cell.score.n or 0
+    for whole, members in sorted(wholes.items()):
+        _complement(members, [whole], hidden)
 
 
 def _close(cells: Sequence[Cell], hidden: dict[Key, str]) -> None:

@@ -203,7 +203,8 @@ def _cell(table: Table, rules: UsedRules, found: _Found | None, domain: str, mea
     )
     alike = n < 10 and table.answers.alike(measure, valid)
     block = _block(table.extract.codebook, measure, rules.roll_up)
-    return Cell(score, "share" if share else "mean", alike, kish, None if domain == ALL else "field", block)
+    part_of = _part_of(table.extract.codebook, measure, rules.roll_up)
+    return Cell(score, "share" if share else "mean", alike, kish, None if domain == ALL else "field", block, part_of)
 
 
 def _block(book: Codebook, measure: str, roll_up: RollUp) -> str:
@@ -219,6 +220,16 @@ def _block(book: Codebook, measure: str, roll_up: RollUp) -> str:
     if kind == "area":
         return f"area:{code}" if whole else ""
     return "" if factor is None else f"area:{factor.area}" if whole else f"factor:{factor.code}"
+
+
+def _part_of(book: Codebook, measure: str, roll_up: RollUp) -> str:
+    """What a measure makes up with others: under a mean of parts all factors the index, else areas stand between."""
+    kind, _, code = measure.partition(":")
+    area = next((one.area for one in book.index.factors if kind == "factor" and code == one.code), "")
+    between = len({one.area for one in book.index.factors}) > 1 and roll_up in ("pooled", "area_mean")
+    if kind == "area":
+        return "index" if between else ""
+    return "" if kind != "factor" else f"area:{area}" if between else "index"
 
 
 def _label(extract: Extract, code: str) -> str:

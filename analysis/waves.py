@@ -1,6 +1,6 @@
 """One door for both kinds of wave: what the options of a command mean for a counter wave and for a sample wave.
 
-Public: Given, weigh, score, say_weights.
+Public: Given, weigh, score, say_weights, left_aside.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from analysis.errors import AnalysisError, Problem
 from analysis.extract import Extract
 from analysis.margins import Margins, read_margins
 from analysis.register import Register, read_register_file
-from analysis.rules import ScoreOptions
+from analysis.rules import NOT_RAKED, ScoreOptions
 from analysis.sample import SampleWeighting, weight_sample
 from analysis.sample_scores import score_sample
 from analysis.scores import score_wave, used_rules
@@ -85,15 +85,9 @@ def say_weights(weighting: Weighting | SampleWeighting) -> list[str]:
     if isinstance(weighting, SampleWeighting):
         sample = weighting.diagnostics
         rate = f"{sample.response_rate:.1%} of {sample.drawn} households drawn"
-        lines = [f"{found.responses} interviews ({rate}; {weighting.method}); {spread}"]
-        if sample.not_visited:
-            lines.append(f"{sample.not_visited} households drawn without a visit; counted as non-response")
-        lines += [
-            f"more interviews than households drawn in {one.unit.psu}: {one.unit.completed} for {one.unit.households}; "
-            "substitutes, or a household recorded twice"
-            for one in weighting.beyond
-        ]
-        lines += [f"no completed interview in {one.unit.psu}: {one.given_to} stands for it" for one in weighting.given]
+        lines = [] if weighting.margins else [NOT_RAKED["vi"], f"{NOT_RAKED['en']} Give --margins FILE."]
+        lines += [f"{found.responses} interviews ({rate}; {weighting.method}); {spread}"]
+        lines += left_aside(weighting)
         lines += [f"one unit only, joined for the variance: {' + '.join(strata)}" for strata in weighting.strata_joined]
         scaled = weighting.margins.scaled if weighting.margins else {}
         return lines + [f"margin {name} was scaled by {factor:.6f} to the first" for name, factor in scaled.items()]
@@ -105,9 +99,9 @@ def say_weights(weighting: Weighting | SampleWeighting) -> list[str]:
 
 
 def left_aside(weighting: Weighting | SampleWeighting) -> list[str]:
-    """What of the register nobody stands for, and who stands for nothing of it."""
+    """What of the register or the frame nobody stands for as it was meant, and who stands for nothing of it."""
     if isinstance(weighting, SampleWeighting):
-        return []
+        return _beside_the_frame(weighting)
     lines = (
         (weighting.unrepresented, "dossiers of fields without a response, not represented"),
         (weighting.unregistered, "responses of fields without dossiers in the register, left out"),
@@ -116,4 +110,17 @@ def left_aside(weighting: Weighting | SampleWeighting) -> list[str]:
         f"{words}: {', '.join(f'{code} {count}' for code, count in fields.items())}"
         for fields, words in lines
         if fields
+    ]
+
+
+def _beside_the_frame(weighting: SampleWeighting) -> list[str]:
+    missed = weighting.diagnostics.not_visited
+    lines = [f"{missed} households drawn without a visit; counted as non-response"] if missed else []
+    lines += [
+        f"more interviews than households drawn in {one.unit.psu}: {one.unit.completed} for {one.unit.households}; "
+        "substitutes, or a household recorded twice"
+        for one in weighting.beyond
+    ]
+    return lines + [
+        f"no completed interview in {one.unit.psu}: {one.given_to} stands for it" for one in weighting.given
     ]

@@ -68,6 +68,7 @@ def codebook(
             "version": form.version,
             "title": dict(form.title),
             "source": form.source,
+            "authority": dict(form.authority),
             "languages": list(form.languages),
         },
         "centres": [vars(centre) for centre in centres],

@@ -103,8 +103,15 @@ def sample_codebook(wave: str, **given: Any) -> dict[str, Any]:
     words["wave"] |= {"kind": "sample", "title": both("Điều tra hộ gia đình", "A household survey")}
     words["wave"]["rules"] |= given.get("rules", {})
     words["questionnaire"] |= {"id": "qd1001-2026", "title": both("Phiếu 2023–2026", "The 2023–2026 form")}
+    words["questionnaire"]["authority"] = both("Ủy ban nhân dân tỉnh thử nghiệm", "People's Committee of a test")
     words["centres"] = [
-        {"code": "C01", "name": "Tỉnh", "full_name": "Tỉnh thử nghiệm", "kind": "province", "group": "g01"}
+        {
+            "code": "C01",
+            "name": "Tỉnh",
+            "full_name": "Trung tâm phục vụ hành chính công tỉnh",
+            "kind": "province",
+            "group": "g01",
+        }
     ]
     words |= {"roles": {}, "visit_codes": {}, "references": given.get("references", REFERENCES)}
     words["items"] = [

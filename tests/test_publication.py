@@ -117,6 +117,24 @@ def test_one_measure_may_be_confidential_alone() -> None:
     assert all(state == "no" for (measure, _), state in found.items() if measure == "index")
 
 
+@pytest.mark.parametrize(
+    ("counts", "hidden"),
+    [
+        ({"A": 100, "B": 120, "C": 3}, {"factor:A", "factor:C"}),
+        ({"A": 100, "B": 120, "C": 4, "D": 4}, {"factor:A", "factor:C", "factor:D"}),  # 8 answers are too few together
+        ({"A": 100, "B": 120, "C": 5}, set()),
+        ({"A": 4, "B": 3}, {"factor:A", "factor:B", "index"}),
+    ],
+)
+def test_a_part_is_never_hidden_alone_beside_its_whole(counts: dict[str, int], hidden: set[str]) -> None:
+    cells = [cell(n=200, responses=200)]
+    cells += [
+        replace(cell(measure=f"factor:{code}", n=n, responses=200), part_of="index") for code, n in counts.items()
+    ]
+    kept = {row.measure for row in publish(cells) if row.n is not None}
+    assert {one.score.measure for one in cells} - kept == hidden
+
+
 def test_a_factor_and_its_items_are_hidden_together() -> None:
     """Factor E beside its other items, in the same two fields, would bound and explain the hidden item."""
     responses = {"a": 50, "b": 80, "c": 60}

@@ -139,6 +139,11 @@ class TestWhatItSays:
         assert page.text.index("CHƯA HIỆU CHỈNH") < page.text.index("Chỉ số hai nội dung")
         assert "table-margins" not in page.source
 
+    def test_the_province_issues_it_and_no_counter_centre(self, vietnamese: Page, english: Page) -> None:
+        assert '<p class="capitals">Ủy ban nhân dân tỉnh thử nghiệm</p>' in vietnamese.source
+        assert "People&#39;s Committee of a test" in english.source
+        assert "Trung tâm phục vụ hành chính công" not in vietnamese.text
+
     def test_visits_are_told_by_unit(self, ordinary: SampleResult, vietnamese: Page) -> None:
         rows = {row[0]: row[1:] for row in vietnamese.rows if row and row[0].startswith("Thôn V")}
         assert len(rows) == len(FRAME)
@@ -187,6 +192,16 @@ class TestStates:
         page = Page(write_report(result_of(tmp_path, rows=rows, frame=frame), tmp_path / "page", "vi").html)
         assert [row[2] for row in page.rows if row[:1] == ["Câu SEX"]] == ["–", "–"]
         assert [row[2] for row in page.rows if row[:1] == ["Câu PLACE"]] == ["30", "30"]
+
+    def test_how_many_of_few_did_not_answer_is_not_told_by_their_residents(self, tmp_path: Path) -> None:
+        rows = [interview(psu, SEX=1 + i % 2, PLACE=1 + i // 15) for psu in ("V1", "V2") for i in range(30)]
+        rows[0]["SEX"] = -3
+        page = Page(
+            write_report(result_of(tmp_path, rows=rows, frame=[unit("V1"), unit("V2")]), tmp_path / "p", "vi").html
+        )
+        (silent,) = (row for row in page.rows if row[:2] == ["Câu SEX", "Không trả lời"])
+        assert silent[2:] == ["–", "–", "–", "–"]
+        assert next(row for row in page.rows if row[:2] == ["Câu SEX", "Nam"])[5] == "400.000"
 
     def test_nothing_may_be_shown(self, tmp_path: Path) -> None:
         rows = [interview("V1"), interview("V2")]

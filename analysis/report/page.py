@@ -130,17 +130,24 @@ def _page(reading: Reading[Any], keys: tuple[str, str], lead: Lead, parts: tuple
         count=words.whole(float(manifest.ledger.get("count", 0))),
         head=str(manifest.ledger.get("head", ""))[:12],
     )
-    province = [centre.full_name for centre in book.centres if centre.kind == "province"]
     return Page(
         title=words(keys[0], wave=reading.wave_title),
         sentence=reading.sentence,
         about=about,
-        body=province[0] if province else reading.wave_title,
+        body=_issuing_body(reading),
         simulated=reading.simulated,
         lead=lead,
         sections=parts,
         provenance=provenance,
     )
+
+
+def _issuing_body(reading: Reading[Any]) -> str:
+    """At the head of the printed page: a sample of residents speaks for the province, not for one of its centres."""
+    book = reading.codebook
+    authority = reading.words.text(book.questionnaire.authority) if book.questionnaire.authority else ""
+    centre = "" if book.wave.kind == "sample" else next((c.full_name for c in book.centres if c.kind == "province"), "")
+    return centre or authority or reading.wave_title
 
 
 @lru_cache(maxsize=1)

@@ -187,7 +187,8 @@ def diagnostics_table(reading: SampleReading) -> Table:
 def margins_table(reading: SampleReading) -> tuple[Table, ...]:
     """Each class raked to: respondents, shares before the raking and of the residents; nothing where nothing was raked.
 
-    A margin with a class of few respondents shows none of its counts: they add up.
+    A margin with a class of few respondents shows none of its counts: they add up. Nor what those who did not answer it
+    stand for, with the other totals as they were before that was taken off them.
     """
     words, weighting = reading.words, reading.result.weighting
     if not weighting.met:
@@ -204,6 +205,11 @@ def margins_table(reading: SampleReading) -> tuple[Table, ...]:
         before[one.margin] = before.get(one.margin, 0) + one.before
         total[one.margin] = total.get(one.margin, 0) + one.total
     few = {one.margin for one in weighting.met if one.n < FEW}
+    given = {one.name: one.totals for one in weighting.margins.margins} if weighting.margins else {}
+    residents = {
+        (one.margin, one.code): given[one.margin].get(one.code) if one.margin in few else one.total
+        for one in weighting.met
+    }
     rows = tuple(
         Row(
             (
@@ -211,8 +217,8 @@ def margins_table(reading: SampleReading) -> tuple[Table, ...]:
                 Cell(words.text(one.label)),
                 Cell(words.whole(None if one.margin in few else one.n)),
                 Cell(words.number(None if one.margin in few else 100 * one.before / before[one.margin], 1)),
-                Cell(words.number(100 * one.total / total[one.margin], 1)),
-                Cell(words.whole(one.total)),
+                Cell(words.number(_share(residents[one.margin, one.code], total[one.margin]), 1)),
+                Cell(words.whole(residents[one.margin, one.code])),
             )
         )
         for one in weighting.met
@@ -220,6 +226,10 @@ def margins_table(reading: SampleReading) -> tuple[Table, ...]:
     notes = [("", words("sample.no_answer"))] if any(one.code == NO_ANSWER for one in weighting.met) else []
     notes += [("", words("sample_note.few", few=FEW))] if few else []
     return (Table("margins", words("sample_table.margins"), columns, rows, tuple(notes)),)
+
+
+def _share(part: float | None, whole: float) -> float | None:
+    return None if part is None else 100 * part / whole
 
 
 def strata_table(reading: SampleReading) -> tuple[Table, ...]:
