@@ -56,11 +56,11 @@ def finish(instance: Path, *, alone: bool = False) -> None:
 def _move_out(instance: Path, ready: Path) -> None:
     """As long as no new part has come in, whatever lies in the instance is old."""
     given_up = instance / GIVEN_UP / (ready / NAME).read_text(encoding="ascii").strip()
-    given_up.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for name in PARTS:
-        if os.path.lexists(instance / name):
+    if old := [name for name in PARTS if os.path.lexists(instance / name)]:
+        given_up.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for name in old:
             (instance / name).rename(given_up / name)
-    for folder in (given_up, instance / GIVEN_UP, instance):
-        sync_folder(folder)
+        for folder in (given_up, instance / GIVEN_UP, instance):
+            sync_folder(folder)
     (ready / OUT).rename(ready / IN)
     sync_folder(ready)

@@ -14,6 +14,7 @@ import pytest
 
 from survey_app import swapping
 from survey_app.backup import BackupError, make_backup, restore
+from survey_app.cli.backup import _states
 from survey_app.problems import SipasError
 from survey_app.settings import Settings
 from survey_app.store import DeviceRevoked, Store
@@ -56,6 +57,23 @@ def test_it_runs_in_the_mode_a_server_needs(ground: Ground, tmp_path: Path) -> N
         assert (tmp_path / "other" / "sipas.sqlite3-wal").exists()
 
 
+@pytest.mark.parametrize("left", [(), (".restoring-killed/moving-out/config.toml", "server.lock")])
+def test_an_empty_folder_is_filled_and_not_replaced(ground: Ground, tmp_path: Path, left: tuple[str, ...]) -> None:
+    """What is around it may belong to others; it may be a disk of its own."""
+    (tmp_path / "srv").mkdir()
+    for name in left:
+        (tmp_path / "srv" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "srv" / name).touch()
+    number = (tmp_path / "srv").stat().st_ino
+    done = restore(ground.made.path, tmp_path / "srv", new=True)
+    assert (tmp_path / "srv").stat().st_ino == number and done.moved_to is None
+    names = {path.name for path in (tmp_path / "srv").iterdir()}
+    assert {"extracts", "backups", "sipas.sqlite3"} <= names and not names & {"given-up", ".restoring-killed"}
+    assert verify(Settings.load(tmp_path / "srv")) == ()
+    with Store.open(Settings.load(tmp_path / "srv"), write=False) as store:
+        assert [event.detail["folder"] for event in store.events(["restored"])] == [None]
+
+
 # ---- into the old place
 
 
@@ -73,6 +91,24 @@ def test_verify_is_clean_though_extracts_and_backups_know_more(ground: Ground) -
     assert list(ground.settings.extracts.glob("q4/*")) and len(list(ground.settings.backups.iterdir())) == 2
     restore(ground.made.path, ground.instance)
     assert ground.again() == ()
+
+
+def test_a_wave_nobody_answered_that_only_a_later_backup_knows_is_given_up_too(ground: Ground) -> None:
+    make_backup(ground.settings)
+    restore(ground.made.path, ground.instance)
+    assert ground.again() == ()
+    assert make_backup(ground.settings).manifest.problems == ()
+
+
+def test_waves_opened_or_closed_since_are_named(ground: Ground) -> None:
+    with Store.open(ground.settings) as store:
+        store.close_wave("q4")
+    done = restore(ground.made.path, ground.instance)
+    with Store.open(ground.settings, write=False) as store:
+        assert store.wave("q4").status == "open"
+    assert done.remains and list(done.remains.states) == ["q4"] and all(done.remains.states["q4"])
+    (said,) = _states(done.remains.states)
+    assert said.startswith("q4 (closed ")
 
 
 def test_the_audit_names_the_backup_and_every_head_given_up(ground: Ground) -> None:

@@ -140,6 +140,17 @@ def test_into_wants_a_new_folder(ground: Ground) -> None:
         restore(ground.made.path, ground.instance, new=True)
 
 
+def test_another_instance_with_responses_is_not_replaced(ground: Ground, tmp_path: Path) -> None:
+    other = make_ground(tmp_path / "elsewhere")
+    with pytest.raises(BackupError, match="of another instance") as refused:
+        restore(other.made.path, ground.instance)
+    assert "--into" in refused.value.problems[0].remedy
+    assert ground.stored() == ground.old + ground.since and not (ground.instance / "given-up").exists()
+    (ground.instance / "secret.key").unlink()
+    restore(other.made.path, ground.instance)
+    assert ground.stored() == other.old
+
+
 # ---- the key on another shelf
 
 

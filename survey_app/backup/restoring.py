@@ -84,10 +84,13 @@ def restore(
 
 
 def _occupied(instance: Path, *, new: bool) -> bool:
-    if not instance.exists() or (instance.is_dir() and not any(instance.iterdir())):
+    if not instance.exists():
         if not instance.parent.is_dir():
             raise BackupError(Problem("the folder for the instance does not exist", str(instance.parent), "make it"))
         return False
+    begun = instance.is_dir() and all(path.name in LOCKS or BUILDING in path.name for path in instance.iterdir())
+    if begun:  # empty, or a restore was killed there; what lies around it may belong to others, or be another disk
+        return True
     if new or not instance.is_dir():
         raise BackupError(Problem("there is something here already", str(instance), "name a new folder"))
     ours = {*swapping.PARTS, *FOLDERS, *LOCKS, swapping.GIVEN_UP, swapping.READY}
@@ -132,6 +135,9 @@ def _restore_over(
     parts.mkdir()
     built, migrated = _build(backup, manifest, parts, key or _present_key(manifest, instance), step)
     folder = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    moved_to: Path | None = instance / swapping.GIVEN_UP / folder
+    if not any((instance / part).exists() for part in swapping.PARTS):
+        moved_to = None
     with write_lock(instance / "write.lock", PATIENCE_SECONDS):
         old = dataclasses.replace(built, instance=instance)
         try:
@@ -140,6 +146,8 @@ def _restore_over(
             remains = (
                 None  # it is given up for being unreadable; heads.log, extracts and backups still say how far it went
             )
+        if remains and remains.responses:
+            _refuse_anothers(backup, manifest, instance)
         with Store.open(built) as store:
             for cutoff, wave in remains.purges if remains else ():
                 store.purge_comments(moment(cutoff), wave)  # what was deleted since stays deleted
@@ -147,7 +155,7 @@ def _restore_over(
             given_up = _given_up(store, old, remains)
             devices = bring_along(store, remains) if remains else {}
             detail = _detail(backup, manifest, given_up) | {
-                "folder": folder,
+                "folder": moved_to.name if moved_to else None,
                 "heads_log_sha256": file_hash(old.heads_log) if old.heads_log.is_file() else None,
                 "responses_given_up": remains.responses if remains else None,
                 "resend": dict(remains.resend) if remains else {},
@@ -160,7 +168,18 @@ def _restore_over(
         with folder_lock(instance, PATIENCE_SECONDS), later():
             swapping.decide(building, instance)
             swapping.finish(instance, alone=True)
-    return Restored(instance, manifest, migrated, instance / swapping.GIVEN_UP / folder, remains, devices, waves)
+            for name in FOLDERS:
+                (instance / name).mkdir(exist_ok=True)
+    return Restored(instance, manifest, migrated, moved_to, remains, devices, waves)
+
+
+def _refuse_anothers(backup: Path, manifest: Manifest, instance: Path) -> None:
+    """Responses are given up for an earlier state of the same instance only."""
+    key = instance / KEY
+    if key.is_file() and key_fingerprint(Settings.load(instance).key) != manifest.key:
+        what = f"this backup is of another instance than {instance}, which holds responses: their secret keys differ"
+        remedy = "name a new folder with --into; where the key here is the wrong one, move that file away first"
+        raise BackupError(Problem(what, str(backup), remedy))
 
 
 # ---- building
@@ -248,6 +267,7 @@ def _detail(backup: Path, manifest: Manifest, given_up: Mapping[str, list[Head]]
 def _given_up(store: Store, old: Settings, remains: Remains | None) -> dict[str, list[Head]]:
     """Every head somebody knows that the restored chains do not have: of the old store and heads.log, extracts, backups."""
     seen: dict[str, set[Head]] = {}
+    kept = store.heads().keys()  # a wave that was never answered is known by having been there
     for chain, head in (remains.heads if remains else {}).items():
         seen.setdefault(chain, set()).add(head)
     log, _ = read_heads_log(old.heads_log)
@@ -255,7 +275,9 @@ def _given_up(store: Store, old: Settings, remains: Remains | None) -> dict[str,
         seen.setdefault(chain, set()).add(max((Head(one.count, one.head) for one in witnesses), key=lambda h: h.count))
     for read in (read_manifests(old.extracts)[0], read_backups(old.backups)[0]):
         for chain, witnesses in read.items():
-            seen.setdefault(chain, set()).update(Head(one.count, one.head) for one in witnesses if one.count)
+            seen.setdefault(chain, set()).update(
+                Head(one.count, one.head) for one in witnesses if one.count or chain not in kept
+            )
     found = {
         chain: sorted((one for one in heads if link_at(store, chain, one.count) != one.head), key=lambda h: h.count)
         for chain, heads in seen.items()

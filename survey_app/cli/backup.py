@@ -1,6 +1,7 @@
 """`sipas backup`, `sipas restore`."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from survey_app.cli.context import (
     local_time,
     progress,
 )
+from survey_app.model import moment
 from survey_app.problems import Problem
 from survey_app.settings import Settings
 
@@ -142,8 +144,15 @@ def _outcome(done: "Restored") -> dict[str, object]:
         "responses_given_up": lost.responses if lost else None,
         "of_these_no_device_sends_again": lost.without_number if lost else None,
         "waves_given_up": list(done.waves_given_up),
+        "waves_to_open_or_close_again": _states(lost.states) if lost else [],
         "devices_brought_along": dict(done.devices),
     }
+
+
+def _states(states: Mapping[str, tuple[str | None, str | None]]) -> list[str]:
+    """What was done to waves since the backup, and is to be done again."""
+    said = ((id, "closed", closed) if closed else (id, "opened", opened) for id, (opened, closed) in states.items())
+    return [f"{id} ({what} {local_time(moment(when))})" for id, what, when in said if when]
 
 
 def _words(value: object) -> object:

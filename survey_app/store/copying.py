@@ -55,7 +55,7 @@ class Remains:
 
     `without_number`: responses that no device can send again. `resend`: by device, those that the gaps in its numbers
     would not bring back, because their number has arrived. `devices`: their rows, and what the audit said of them.
-    `purges`: before when, and of which wave, comments were deleted.
+    `purges`: before when, and of which wave, comments were deleted. `states`: waves that were opened or closed since, and when.
     """
 
     heads: Mapping[str, Head] = field(default_factory=dict)
@@ -66,6 +66,7 @@ class Remains:
     devices: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     events: tuple[tuple[str, Mapping[str, object]], ...] = ()
     purges: tuple[tuple[str, str | None], ...] = ()
+    states: Mapping[str, tuple[str | None, str | None]] = field(default_factory=dict)
 
 
 def remains_of(old: Path, new: Path) -> Remains:
@@ -87,9 +88,12 @@ def remains_of(old: Path, new: Path) -> Remains:
             devices,
             events,
             _purges(connection),
+            {id: (opened, closed) for id, opened, closed in connection.execute(_STATES)},
         )
 
 
+_STATES = """SELECT was.id, was.opened, was.closed FROM old.wave AS was JOIN main.wave AS now ON now.id = was.id
+    WHERE was.status <> now.status ORDER BY was.id"""
 _LACKING = "FROM old.response AS lost WHERE NOT EXISTS (SELECT 1 FROM main.response WHERE uuid = lost.uuid)"
 _NOT_MISSED = f"""SELECT device, uuid {_LACKING} AND seq IS NOT NULL AND (
     EXISTS (SELECT 1 FROM main.response AS kept WHERE kept.device = lost.device AND kept.seq = lost.seq)
