@@ -174,6 +174,28 @@ def test_two_waves_of_one_instance_come_back_into_one(origin: Store, tmp_path: P
         assert len(rows(copy, "SELECT * FROM register")) == len(rows(origin, "SELECT * FROM register"))
 
 
+def test_comments_whose_numbers_came_again_after_a_purge_come_back_into_one(tmp_path: Path) -> None:
+    settings, store = make_store(tmp_path)
+    archives = []
+    with store:
+        device = enrolled(store)
+        for seq, name in ((1, "q4"), (2, "q5")):
+            if name == "q5":
+                store.create_wave(wave("q5"), FORM)
+                store.open_wave("q5", at=OPENING)
+            record(store, device, response(seq, wave=name, answers={"COMMENT": f"lời của {name}"}))
+            store.close_wave(name)
+            archives.append(export_wave(store, name).path)
+            store.purge_comments(NOON + timedelta(days=1), name)
+    with Store.create(create_instance(tmp_path / "new", key=settings.key)) as back:
+        assert [import_wave(back, path).comments for path in archives] == [1, 1]
+        assert {text for name in ("q4", "q5") for _, _, text in back.texts_by_uuid(name)} == {
+            "lời của q4",
+            "lời của q5",
+        }
+        assert verify(back.settings) == ()
+
+
 def test_a_wave_beside_an_open_one_is_refused(origin: Store, tmp_path: Path) -> None:
     path = export_wave(origin, "q4").path
     with another(tmp_path / "b", origin) as copy:

@@ -209,6 +209,7 @@ class _Import:
     def _comments(self) -> tuple[int, int]:
         """How many came back, and how many were left out."""
         kept = left_out = 0
+        taken = self._store.comment_numbers()
         for rows in _groups(self._archive.lines(COMMENTS)):
             placed = []
             for where, data in rows:
@@ -221,7 +222,8 @@ class _Import:
                 if what:
                     raise ArchiveError(Problem(what, where, _ALTERED))
                 del sealed[data["item"]]
-                placed.append([data[name] for name in ("number", "response", "conflict", "item", "text")])
+                number = None if data["number"] in taken else data["number"]  # a purge lets numbers come again
+                placed.append([number, *(data[name] for name in ("response", "conflict", "item", "text"))])
             self._store.put_comments_back(placed)
             kept += len(placed)
         return kept, left_out

@@ -182,6 +182,9 @@ class Archiving(Auditing):
             (row.number, row.uuid, row.device, row.seq, row.received, row.content, row.content_sha256),
         )
 
+    def comment_numbers(self) -> frozenset[int]:
+        return frozenset(number for (number,) in self._rows("SELECT number FROM comment"))
+
     def put_comments_back(self, rows: Sequence[Sequence[Any]]) -> None:
         marks = ", ".join("?" * len(COMMENT_COLUMNS))
         self._executemany(f"INSERT INTO comment ({', '.join(COMMENT_COLUMNS)}) VALUES ({marks})", rows)
