@@ -78,17 +78,23 @@ class Place:
     def instance(self) -> Path:
         return self.folder / "instance"
 
-    def state(self) -> tuple[int, frozenset[str]]:
-        """How long the audit is, and which files there are, whatever chance there is in their names."""
+    def instances(self) -> list[Path]:
+        """All there are: some commands make or fill another one. A backup is none."""
+        stores = sorted(self.folder.glob("*/sipas.sqlite3"))
+        return [store.parent for store in stores if not (store.parent / "manifest.json").exists()]
+
+    def state(self) -> tuple[dict[str, int], frozenset[str]]:
+        """How long each audit is, and which files there are, whatever chance there is in their names."""
         names = frozenset(
             VARYING.sub("*", name)
             for name in stat_of(self.folder)
             if not name.startswith("instance/sipas.") and "heads.log" not in name
         )
-        if not (self.instance / "config.toml").exists():
-            return 0, names
-        with Store.open(Settings.load(self.instance), write=False) as store:
-            return store.heads()[EVENTS].count, names
+        events = {}
+        for instance in self.instances():
+            with Store.open(Settings.load(instance), write=False) as store:
+                events[instance.name] = store.heads()[EVENTS].count
+        return events, names
 
 
 @pytest.fixture
@@ -175,9 +181,10 @@ def test_an_interrupted_command_was_done_or_was_not(name: str, places: Iterator[
         if reason := _rude(ended):
             bad[where] = reason
         if (state := place.state()) not in (before, done):
-            bad[f"{where} half"] = f"{state[0] - before[0]} events, files {sorted(state[1] ^ before[1])[:6]}"
-        if (place.instance / "config.toml").exists() and (problems := verify(Settings.load(place.instance))):
-            bad[f"{where} verify"] = str(problems[0])
+            bad[f"{where} half"] = f"events {before[0]} {state[0]}, files {sorted(state[1] ^ before[1])[:6]}"
+        for instance in place.instances():
+            if problems := verify(Settings.load(instance)):
+                bad[f"{where} verify {instance.name}"] = str(problems[0])
         if part == PARTS[name][-1]:
             again = sipas(place.instance, *words(name, place))
             if again.code not in ((0,) if state == before else (0, 2)):
@@ -302,7 +309,7 @@ def test_an_interruption_once_the_audit_knows_takes_nothing_back(
     name: str, places: Iterator[Place], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = next(places)
-    (events, _), files = place.state(), stat_of(place.folder)
+    events, files = place.state()[0]["instance"], stat_of(place.folder)
     log = Store.log_event
 
     def interrupted(store: Store, kind: str, detail: Mapping[str, object]) -> None:
@@ -313,6 +320,6 @@ def test_an_interruption_once_the_audit_knows_takes_nothing_back(
         place.instance, *words(name, place), prepare=lambda: monkeypatch.setattr(Store, "log_event", interrupted)
     )
     assert ended.code == 130 and _rude(ended) == ""
-    assert place.state()[0] == events + 1
+    assert place.state()[0]["instance"] == events + 1
     assert len(stat_of(place.folder)) > len(files)
     assert verify(Settings.load(place.instance)) == ()
