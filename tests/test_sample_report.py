@@ -55,6 +55,10 @@ def number(value: float | None, decimals: int = 2) -> str:
     return f"{value:.{decimals}f}".replace(".", ",")
 
 
+def _factors(page: Page) -> str:
+    return page.source.split('id="factors"')[1].split("</section>")[0]
+
+
 class TestWhatItSays:
     def test_opens_on_the_own_estimate_with_interval_areas_and_response(
         self, ordinary: SampleResult, vietnamese: Page
@@ -143,6 +147,14 @@ class TestWhatItSays:
         assert '<p class="capitals">Ủy ban nhân dân tỉnh thử nghiệm</p>' in vietnamese.source
         assert "People&#39;s Committee of a test" in english.source
         assert "Trung tâm phục vụ hành chính công" not in vietnamese.text
+
+    def test_an_effective_size_beyond_n_is_explained(self, ordinary: SampleResult, tmp_path: Path) -> None:
+        assert all((row.n_eff or 0) <= (row.n or 0) for row in ordinary.scores if row.measure[:5] != "item:") == (
+            "hệ số thiết kế dưới 1" not in _factors(Page(write_report(ordinary, tmp_path / "a", "vi").html))
+        )
+        scores = tuple(replace(row, n_eff=10.0 * (row.n or 0)) for row in ordinary.scores)
+        found = write_report(replace(ordinary, scores=scores), tmp_path / "b", "vi")
+        assert "hệ số thiết kế dưới 1" in _factors(Page(found.html))
 
     def test_visits_are_told_by_unit(self, ordinary: SampleResult, vietnamese: Page) -> None:
         rows = {row[0]: row[1:] for row in vietnamese.rows if row and row[0].startswith("Thôn V")}

@@ -39,7 +39,11 @@ def measure_table(reading: SampleReading, name: str, caption: str, measures: Seq
         cells = (*map(Cell, map(words.whole, counts)), Cell(words.score(deff)))
         head = Cell(measure_words(reading, measure), marks=marks)
         rows.append(Row((head, *value_cells(reading, score), *cells), measure == "index" or measure[:5] == "area:"))
-    return Table(name, caption, columns, tuple(rows), (*notes.listed, ("", words("sample_plot.unadjusted"))))
+    below = [*notes.listed, ("", words("sample_plot.unadjusted"))]
+    scores = [score for measure in measures if (score := reading.result.score("all", measure))]
+    if any(score.value is not None and (score.n_eff or 0) > (score.n or 0) for score in scores):
+        below.append(("", words("sample_note.gain")))
+    return Table(name, caption, columns, tuple(rows), tuple(below))
 
 
 def measure_words(reading: SampleReading, measure: str) -> str:
