@@ -6,6 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 INSTANCE ?= instance
 PORT ?= 8000
 
+.DEFAULT_GOAL := install
 .PHONY: demo run install test lint check browser bench audit lock clean
 
 # ---- environments: locked versions, every file checked by its hash

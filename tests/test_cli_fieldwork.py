@@ -97,6 +97,15 @@ def test_a_device_is_added_with_a_code_to_scan_and_revoked(settings: Settings, r
     assert first["revoked"] is not None
 
 
+def test_a_form_that_no_report_can_be_made_of_is_named_when_the_wave_is_planned(settings: Settings, run: Run) -> None:
+    other = [word.replace("counter", "qd1001-2026").replace("q4", "q5") for word in CREATE]
+    assert (
+        "no item of the form has the role field or visit: such a wave is not weighted"
+        in run(*other, *TITLES, "--simulated").stdout
+    )
+    assert "role" not in run(*CREATE[:2], "q6", *CREATE[3:], *TITLES, "--simulated").stdout
+
+
 def test_the_rules_of_a_wave_can_be_chosen(settings: Settings, run: Run) -> None:
     rules = ("--item-method", "mean5", "--roll-up", "factor_mean", "--weighting", "cells", "--minimum-cell", "30")
     rules += ("--minimum-class", "7")

@@ -120,6 +120,8 @@ def create_wave(
     click.echo(f"planned wave {made.id}: {made.questionnaire} {made.version}, {centre_count}{drawn}")
     if alone := lone_units(villages):
         click.echo(f"strata of one village only, which weighting will join to another: {', '.join(alone)}")
+    if lacking := [role for role in ("field", "visit") if role not in questionnaire.roles and made.kind == "counter"]:
+        click.echo(f"no item of the form has the role {' or '.join(lacking)}: such a wave is not weighted")
     click.echo(f"next: sipas wave open {made.id}")
 
 
