@@ -61,6 +61,9 @@ bench: $(VENV)/dev.stamp
 	@$(BIN)/python -m benchmarks.chain_40000
 	@$(BIN)/python -m benchmarks.kiosks
 	@$(BIN)/python -m benchmarks.fuzz
+	@$(BIN)/python -m benchmarks.one_writer
+	@$(BIN)/python -m benchmarks.backup
+	@$(BIN)/python -m benchmarks.sample_waves
 	@$(BIN)/python -m benchmarks.simulation_study
 
 # Known holes in the locked packages. Asks the package index, so it stays apart from the tests; a package that could
