@@ -109,7 +109,7 @@ def server_lock(path: Path) -> Iterator[None]:
                 Problem(
                     f"this instance is being served already, by process {holder}",
                     str(path),
-                    "use that server, or stop it first; one instance has one server",
+                    "use that server, or stop it first; where it is a restore or a migration, wait until it has ended",
                 )
             )
         os.ftruncate(descriptor, 0)
