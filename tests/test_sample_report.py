@@ -118,7 +118,11 @@ class TestWhatItSays:
             ["Cả nước", "2024", "83,941", "[S]", "2023-2026"],
             ["Cả nước", "2021", "87,161", "[S]", "2017"],
         ]  # 83,94 and 87,16 with the mark of their source
-        assert {row[0] for row in rows[:2]} == {"Chỉ số SIPAS"}  # a published figure is no estimate of ours
+        assert {(row[0], row[1]) for row in rows[:2]} == {("Chỉ số SIPAS, Bộ Nội vụ công bố", "")}
+        # the province's number is no SIPAS index, and the Ministry's no estimate of ours
+        named = "Chỉ số hai nội dung, ước lượng của tỉnh"
+        (own,) = (row for row in vietnamese.rows if row[0] == named and len(row) == 7)
+        assert own[1] and own[2:] == [""] * 5
         assert "báo chí (một bài thử)" in vietnamese.text
         assert "[S] theo báo chí hoặc nguồn thứ cấp; [D] tính từ các số ấy" in vietnamese.text
         assert "2017 và 2023-2026" in vietnamese.text and "không bao giờ trừ qua chỗ đứt loạt" in vietnamese.text

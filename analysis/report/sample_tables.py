@@ -57,7 +57,10 @@ def measure_words(reading: SampleReading, measure: str) -> str:
 
 
 def published_table(reading: SampleReading) -> Table:
-    """The Ministry's figures as they were entered, beside the province's own estimate of the same measure."""
+    """The Ministry's figures as they were entered, beside the province's own estimate of the same measure.
+
+    The own index has a line of its own: it is an estimate of the form's index, never "the SIPAS index".
+    """
     words, notes = reading.words, Notes()
     columns = (
         Column(words("sample_col.measure"), False),
@@ -73,7 +76,11 @@ def published_table(reading: SampleReading) -> Table:
     found = sorted(reading.codebook.references, key=lambda one: (*_place(reading, one.measure), one.place, -one.year))
     for one in found:
         own = _own(reading, one.measure) if one.measure != before else Cell("")
-        plain = reading.words("sample.index_plain") if one.measure == "index" else measure_words(reading, one.measure)
+        plain = measure_words(reading, one.measure)
+        if one.measure == "index":
+            if before != "index":
+                rows.append(Row((Cell(plain), own, *map(Cell, ("", "", "", "", "")))))
+            plain, own = words("sample.index_published"), Cell("")
         head = (Cell(plain), own)
         before = one.measure
         value = Cell(_decimal(reading, one.value), marks=(notes.mark(one.source),))
