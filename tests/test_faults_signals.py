@@ -33,6 +33,12 @@ GOOD = (0, 130, 143, -signal.SIGINT, -signal.SIGTERM)
 VARYING = re.compile(r"[0-9a-f]{6,}|\d{8}T\d{6}Z?|\d{4}-\d\d-\d\dT?[\d-]*")
 
 
+@pytest.fixture(autouse=True)
+def interruptible(signals_as_they_were: None) -> None:
+    """Also where the tests were started with Ctrl-C ignored, as in the background of a script."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A simulated wave with responses, comments, a register, an extract, a backup and an archive."""
