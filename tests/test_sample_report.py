@@ -226,6 +226,21 @@ class TestStates:
         assert "Chỉ số không công bố: bảo mật (quá ít phiếu)" in page.text
         assert "100,00%" not in page.text
 
+    def test_of_few_interviews_the_number_stays_and_nothing_of_single_people(self, tmp_path: Path) -> None:
+        rows = [interview(f"V{one}", SEX=sex, PLACE=1 + (one + sex) % 2) for one in (1, 2) for sex in (1, 2)]
+        result = result_of(tmp_path, rows=rows, frame=[unit("V1"), unit("V2")])
+        files = write_report(result, tmp_path / "page", "vi")
+        page = Page(files.html)
+        assert "4 / 60 (6,7%)" in page.text and "Phiếu được gán trọng số 4" in page.text
+        assert "Số phỏng vấn xong và số lần đến hộ là số liệu thực địa, luôn nêu" in page.text
+        shown = {row[0]: row[1] for row in page.rows if len(row) == 2}
+        assert {shown[name] for name in ("Trọng số nhỏ nhất", "Trọng số lớn nhất", "Hệ số thiết kế Kish")} == {"–"}
+        assert "Không nêu từng trọng số" in (tmp_path / "page" / "weights.svg").read_text(encoding="utf-8")
+        assert all(row.n is None and row.value is None for row in result.scores)
+
+    def test_where_nothing_is_confidential_nothing_is_said_of_it(self, vietnamese: Page) -> None:
+        assert "số liệu thực địa, luôn nêu" not in vietnamese.text
+
     def test_many_units_stay_in_the_table(self, tmp_path: Path) -> None:
         rows, frame = visits(3, strata=3, units=15, silent=0)
         files = write_report(result_of(tmp_path, rows=rows, frame=frame, raked=False), tmp_path / "page", "vi")

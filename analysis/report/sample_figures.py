@@ -186,7 +186,7 @@ def _visits(reading: SampleReading) -> plots.Drawing:
 
 
 def _weights(reading: SampleReading) -> plots.Drawing:
-    weight = reading.result.weighting.design.weight
-    none = reading.words("finding.weights_none")
+    weight = reading.result.weighting.design.weight if reading.counts_shown else ()
+    none = reading.words("finding.weights_none" if reading.counts_shown else "sample.finding_weights_hidden")
     around = partial(_wording, reading, "weights")
     return weights_plot(reading, around, weight, "sample.finding_weights", none, "sample_plot.axis_weights")

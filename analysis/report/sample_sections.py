@@ -87,6 +87,8 @@ def _limits(reading: SampleReading) -> tuple[str, ...]:
     words, rules = reading.words, reading.result.rules
     plan = words("sample.plan", reference=reading.reference_text) if reading.two_areas else words("sample.no_plan")
     said = [words("sample.unit"), plan, words("report.kept_rules", rules=reading.rules_text)]
+    if any(row.suppressed in ("confidential", "complementary") for row in reading.result.scores):
+        said.append(words("sample.fieldwork"))
     if rules.changed:
         first = reading.result.score("all", "index", reading.result.first_rule)
         key = "report.changed" if first and first.value is not None else "report.changed_plain"

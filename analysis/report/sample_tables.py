@@ -16,6 +16,8 @@ from analysis.report.weighting import tiny
 from analysis.sample import NO_ANSWER, Visited
 from analysis.wave_result import Score
 
+OF_ONE = ("deff_kish", "n_eff_kish", "smallest", "largest")
+"""Diagnostics that tell a single weight, and so the raking class of one person, where responses are few."""
 ORDER = ("index", "area", "factor", "item", "rank")
 
 
@@ -186,6 +188,7 @@ def diagnostics_table(reading: SampleReading) -> Table:
         "units": words.whole(found.units),
         "units_without_response": words.whole(found.units_without_response),
     }
+    numbers |= {} if reading.counts_shown else dict.fromkeys(OF_ONE, words("word.missing"))
     if found.tolerance is not None:
         numbers |= {"classes": words.whole(found.classes), "tolerance": tiny(reading, found.tolerance)}
     rows = tuple(
