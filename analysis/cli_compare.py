@@ -32,12 +32,13 @@ def compare(first: str, second: str, items: tuple[str, ...], as_json: bool) -> N
 
 
 def _plain(found: "Comparison") -> dict[str, Any]:
-    from analysis.comparable import WHY
+    from analysis.comparable import OTHER_PEOPLE, WHY
 
     return {
         "waves": list(found.waves),
         "forms": list(found.forms),
         "kinds": list(found.kinds),
+        "other_people": OTHER_PEOPLE if found.other_people else False,
         "index": found.index,
         "index_items_apart": list(found.index_items),
         "rules_apart": list(found.rules),
@@ -45,6 +46,7 @@ def _plain(found: "Comparison") -> dict[str, Any]:
             {
                 "code": pair.code,
                 "comparable": pair.comparable,
+                "same_question": pair.same_question,
                 "why": pair.why,
                 "words": WHY[pair.why],
                 "texts": list(pair.texts),
@@ -55,16 +57,17 @@ def _plain(found: "Comparison") -> dict[str, Any]:
 
 
 def _lines(found: "Comparison", items: tuple[str, ...]) -> list[str]:
-    from analysis.comparable import WHY
+    from analysis.comparable import OTHER_PEOPLE, WHY
 
     heads = [f"{wave} ({form}, {kind})" for wave, form, kind in zip(found.waves, found.forms, found.kinds, strict=True)]
-    lines = [" against ".join(heads), f"{len(found.same)} of {len(found.pairs)} items are comparable"]
-    if found.index:
+    lines = [OTHER_PEOPLE["vi"], OTHER_PEOPLE["en"]] if found.other_people else []
+    lines += [" against ".join(heads), f"{len(found.same)} of {len(found.pairs)} items are comparable"]
+    if found.other_people:
+        alike = sum(pair.same_question for pair in found.pairs)
+        lines.append(f"{alike} of {len(found.pairs)} items are the same question, asked of other people")
+        lines.append("the index is not comparable: it speaks of other people")
+    elif found.index:
         lines.append("the index is comparable: the same items in both waves")
-    elif found.kinds[0] != found.kinds[1]:
-        lines.append(
-            f"the index is not comparable: a {found.kinds[0]} wave and a {found.kinds[1]} wave ask other people"
-        )
     else:
         lines.append(
             f"the index is not comparable: {len(found.index_items)} of its items are not the same in both waves"

@@ -1,6 +1,7 @@
-"""Which questions of two waves may be compared: the same code with the same text, kind and scale, and nothing else.
+"""Which questions of two waves may be compared: the same code with the same text, kind and scale, asked of the same kind
+of people, and nothing else.
 
-Public: comparable, Comparison, Pair, require.
+Public: comparable, Comparison, Pair, require, WHY, OTHER_PEOPLE.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,7 +11,7 @@ from typing import Literal
 from analysis.codebook import Codebook, Item, text_sha256
 from analysis.errors import AnalysisError, Problem
 
-Why = Literal["", "only_first", "only_second", "kind", "scale", "text"]
+Why = Literal["", "only_first", "only_second", "kind", "scale", "text", "people"]
 WHY: Mapping[str, Mapping[str, str]] = {
     "": {"vi": "giống hệt", "en": "the same"},
     "only_first": {"vi": "chỉ có ở đợt thứ nhất", "en": "only in the first wave"},
@@ -18,12 +19,19 @@ WHY: Mapping[str, Mapping[str, str]] = {
     "kind": {"vi": "khác loại câu hỏi", "en": "another kind of question"},
     "scale": {"vi": "thang hoặc phương án trả lời thay đổi", "en": "scale or options changed"},
     "text": {"vi": "lời câu hỏi thay đổi", "en": "text changed"},
+    "people": {"vi": "cùng câu hỏi, hỏi người khác", "en": "same question, other people"},
+}
+OTHER_PEOPLE = {
+    "vi": "Hai đợt hỏi những người khác nhau: đợt tại quầy hỏi người đến làm thủ tục, đợt chọn mẫu hỏi người dân. Không so "
+    "câu nào của hai đợt như một thay đổi.",
+    "en": "The two waves asked other people: a counter wave those who came to a counter, a sample wave residents. No item "
+    "of them is to be compared as a change.",
 }
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One item of either wave. `why` is empty where the two are the same question."""
+    """One item of either wave. `why` is empty where the two are the same question, asked of the same kind of people."""
 
     code: str
     why: Why
@@ -32,6 +40,10 @@ class Pair:
     @property
     def comparable(self) -> bool:
         return not self.why
+
+    @property
+    def same_question(self) -> bool:
+        return self.why in ("", "people")
 
 
 @dataclass(frozen=True)
@@ -51,9 +63,14 @@ class Comparison:
     kinds: tuple[str, str]
 
     @property
+    def other_people(self) -> bool:
+        """Whether the waves are of different kinds: then nothing of them is comparable, same question or not."""
+        return self.kinds[0] != self.kinds[1]
+
+    @property
     def index(self) -> bool:
         """Whether the index of the two waves rests on the same questions, asked of the same kind of people."""
-        return not self.index_items and self.kinds[0] == self.kinds[1]
+        return not self.index_items and not self.other_people
 
     @property
     def same(self) -> tuple[str, ...]:
@@ -63,8 +80,9 @@ class Comparison:
 def comparable(first: Codebook, second: Codebook) -> Comparison:
     """Hold the items of two codebooks against each other by code and text_sha256 (see analysis.codebook)."""
     one, other = ({item.code: item for item in book.items} for book in (first, second))
-    pairs = tuple(_pair(code, one.get(code), other.get(code)) for code in dict.fromkeys((*one, *other)))
-    same = {pair.code for pair in pairs if pair.comparable}
+    apart = first.wave.kind != second.wave.kind
+    pairs = tuple(_pair(code, one.get(code), other.get(code), apart) for code in dict.fromkeys((*one, *other)))
+    same = {pair.code for pair in pairs if pair.same_question}
     items = dict.fromkeys((*first.index.items, *second.index.items))
     in_both = set(first.index.items) & set(second.index.items) & same
     rules = [name for name in ("item_method", "roll_up") if _rule(first, name) != _rule(second, name)]
@@ -93,10 +111,11 @@ def require(found: Comparison, codes: Iterable[str]) -> None:
         raise AnalysisError(problems)
 
 
-def _pair(code: str, first: Item | None, second: Item | None) -> Pair:
+def _pair(code: str, first: Item | None, second: Item | None, other_people: bool) -> Pair:
     nothing: Mapping[str, str] = {}
     texts = (first.text if first else nothing, second.text if second else nothing)
-    return Pair(code, _why(first, second), texts)
+    why = _why(first, second)
+    return Pair(code, "people" if other_people and not why else why, texts)
 
 
 def _why(first: Item | None, second: Item | None) -> Why:

@@ -15,6 +15,7 @@ from analysis.comparable import comparable, require
 from analysis.errors import AnalysisError
 from survey_app.codebook import text_hash
 from survey_app.questionnaire import load
+from tests import extracts
 from tests.sample_extracts import SAMPLE_ITEMS, sample_codebook, visits, write_sample
 
 ROWS, FRAME = visits(4, strata=1, units=2)
@@ -98,7 +99,11 @@ def test_the_index_compares_only_item_for_item() -> None:
     def counter(items: Any, raw: Any) -> None:
         raw["wave"]["kind"] = "counter"
 
-    assert not comparable(book(), book(counter)).index
+    found = comparable(book(), book(counter))
+    assert not found.index and not found.same and not found.index_items
+    assert {pair.why for pair in found.pairs} == {"people"}
+    with pytest.raises(AnalysisError, match="item I.A1 cannot be compared: same question, other people"):
+        require(found, ["I.A1"])
 
 
 def test_rules_that_differ_are_named() -> None:
@@ -176,3 +181,20 @@ def test_an_item_asked_for_is_refused_where_it_is_not_the_same(instance: Path) -
     assert "= I.A2" in said and "I.A1" not in said
     with pytest.raises(AnalysisError, match="item I.A1 cannot be compared: text changed"):
         run(instance, "a", "c", "--item", "I.A2", "--item", "I.A1")
+
+
+def test_waves_that_asked_other_people_say_so_first_and_compare_nothing(instance: Path) -> None:
+    columns, register = extracts.many(60, fields=2)
+    extracts.write(instance / "extracts" / "quay", columns, register, wave="quay")
+    said = run(instance, "quay", "a").splitlines()
+    assert said[0].startswith("Hai đợt hỏi những người khác nhau") and said[1].startswith(
+        "The two waves asked other people"
+    )
+    assert said[3].startswith("0 of ") and not [line for line in said if line.startswith("= ")]
+    found = json.loads(run(instance, "quay", "a", "--json"))
+    assert found["other_people"]["en"].startswith("The two waves asked other people") and found["index"] is False
+    assert not any(one["comparable"] for one in found["items"])
+    assert json.loads(run(instance, "a", "b", "--json"))["other_people"] is False
+    for code in (found["items"][0]["code"], "I.A1"):
+        refused = CliRunner().invoke(compare, ["quay", "a", "--item", code], obj={INSTANCE_KEY: str(instance)})
+        assert isinstance(refused.exception, AnalysisError)
