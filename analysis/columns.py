@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.errors import AnalysisError, Problem
+from analysis.errors import AnalysisError, Problem, not_a_number
 from analysis.labels import IntArray
 
 FloatArray = NDArray[np.float64]
@@ -87,10 +87,4 @@ def _numbers(data: Any, name: str) -> NDArray[Any]:
             return np.asarray(data.to_numpy(dtype=np.float64, na_value=np.nan))
         return values.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise AnalysisError(
-            Problem(
-                f"{name} holds something other than numbers ({error})",
-                name,
-                "give numbers with a decimal point, not a comma; NaN where missing",
-            )
-        ) from error
+        raise not_a_number(values.reshape(len(values), -1).tolist() if values.ndim else [[values]], name) from error

@@ -45,17 +45,26 @@ def read_data(path: Path) -> Any:
 
     if not path.is_file():
         raise AnalysisError(Problem("there is no such file", str(path), "give the path of a CSV or Parquet file"))
+    if path.stat().st_size == 0:
+        raise _empty(path)
     try:
         if path.suffix.lower() == ".parquet":
             data = read_parquet(path.read_bytes()).to_pandas(use_threads=False)
         else:
             data = _read_csv(path)
+    except UnicodeDecodeError as error:
+        what = "the file is not in UTF-8"
+        raise AnalysisError(Problem(what, str(path), "save it as CSV UTF-8 in the spreadsheet")) from error
     except (ValueError, OSError, csv.Error) as error:
         what = f"the file cannot be read: {str(error).strip()}"
         raise AnalysisError(Problem(what, str(path), "CSV in UTF-8 with a header, or Parquet")) from error
     if data.empty:
         raise AnalysisError(Problem("the file has a header and no rows", str(path), "give one row for each response"))
     return data
+
+
+def _empty(path: Path) -> AnalysisError:
+    return AnalysisError(Problem("the file is empty", str(path), "give a header and one line for each response"))
 
 
 def _read_csv(path: Path) -> Any:
@@ -77,6 +86,8 @@ def _read_csv(path: Path) -> Any:
         warnings.simplefilter("error", pd.errors.ParserWarning)
         try:
             return pd.read_csv(path, index_col=False, low_memory=False, encoding="utf-8-sig")
+        except pd.errors.EmptyDataError as error:
+            raise _empty(path) from error
         except pd.errors.ParserWarning as error:
             what, remedy = "lines have more columns than the header", "no comma inside a number: write 1.5, not 1,5"
             raise AnalysisError(Problem(what, str(path), remedy)) from error

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.errors import AnalysisError, Problem
+from analysis.errors import AnalysisError, Problem, not_a_number
 from analysis.labels import IntArray, Labels, compact
 from analysis.normal import NormalEquations
 from analysis.stages import Stages, build_stages
@@ -166,7 +166,7 @@ def _weights(values: object) -> FloatArray:
     try:
         weight = np.ascontiguousarray(weight, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise AnalysisError(Problem(f"weights must be numbers ({error})", "weight", "give one number a row")) from error
+        raise not_a_number(weight.reshape(len(weight), -1).tolist() if weight.ndim else [[values]], "weight") from error
     if weight.ndim != 1 or len(weight) == 0:
         raise AnalysisError(
             Problem(f"weights have shape {weight.shape}", "weight", "give one weight for each row, at least one row")

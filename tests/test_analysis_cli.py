@@ -305,6 +305,25 @@ def test_a_problem_in_a_file_of_ones_own_is_told_by_its_columns(tmp_path: Path) 
         run(estimate, str(tmp_path / "own.csv"), "--variable", "a", instance=tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("content", "what", "where"),
+    [
+        (b'a,w\n2,1\n"1,5",1\n', "'1,5' has a decimal comma", "column a, row 1"),
+        (b'a,w\n2,"1.234,5"\n', "'1.234,5' has a decimal comma", "column w, row 0"),
+        (b"a,w\n,1\nabc,1\n", "'abc' is not a number", "column a, row 1"),
+        (b"", "the file is empty", ""),
+        (b"\n\n", "the file is empty", ""),
+        (b"a,w\n\xff,1\n", "the file is not in UTF-8", ""),
+    ],
+)
+def test_a_file_of_ones_own_is_refused_in_plain_words(content: bytes, what: str, where: str, tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_bytes(content)
+    with pytest.raises(AnalysisError) as caught:
+        run(estimate, str(tmp_path / "own.csv"), "--variable", "a", "--weight", "w", instance=tmp_path)
+    (problem,) = caught.value.problems
+    assert problem.what == what and where in problem.where and problem.remedy
+
+
 def test_parquet_is_read_without_threads_that_could_abort_the_end_of_the_program(tmp_path: Path) -> None:
     pd.DataFrame({"a": range(1000), "b": range(1000)}).to_parquet(tmp_path / "own.parquet")
     code = (

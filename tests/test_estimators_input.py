@@ -44,7 +44,7 @@ def changed(array: np.ndarray, row: int, value: Any) -> np.ndarray:
         (lambda: SurveyDesign(S.weight, lone_psu="ignore"), ["'ignore'", "lone_psu"]),
         (lambda: mean(DESIGN, S.y[:-1]), [f"({N - 1},)", f"{N} rows"]),
         (lambda: mean(DESIGN, np.where(S.y > 4, np.inf, S.y)), ["infinite", "row"]),
-        (lambda: mean(DESIGN, ["good"] * N), ["other than numbers", "y"]),
+        (lambda: mean(DESIGN, ["good"] * N), ["is not a number", "y"]),
         (lambda: mean(DESIGN, S.y, by=S.domain[:-1]), [f"({N - 1},)", "by"]),
         (lambda: mean(DESIGN, S.y, by=[None] * N), ["no row lies in a domain"]),
         (lambda: mean(DESIGN, S.y, level=95), ["95", "level", "0.95"]),

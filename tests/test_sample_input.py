@@ -327,7 +327,7 @@ def test_a_folder_that_cannot_be_written_ends_with_exit_code_2(
         ("own.csv", b"a,w\n1,-1\n1,1\n", "the first is -1"),
         ("own.csv", b"a,w\n1,\n1,1\n", "the first is nan"),
         ("own.csv", b"a,w\n1,inf\n1,1\n", "the first is inf"),
-        ("own.csv", b"a,w\n1,x\n1,1\n", "weights must be numbers"),
+        ("own.csv", b"a,w\n1,x\n1,1\n", "'x' is not a number"),
         ("own.csv", b"a,w\ninf,1\n1,1\n", "an infinite value"),
         ("own.parquet", b"", "the file cannot be read"),
         ("own.parquet", b"PAR1" + b"\0" * 40, "the file cannot be read"),
