@@ -313,13 +313,13 @@ def test_a_folder_that_cannot_be_written_ends_with_exit_code_2(
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("own.csv", b"", "the file cannot be read"),
+        ("own.csv", b"", "the file is empty"),
         ("own.csv", b"a,w\n", "a header and no rows"),
-        ("own.csv", "a,w\nNữ,1\n".encode("utf-16"), "the file cannot be read: .*codec"),
-        ("own.csv", "a,w,t\n1,1,Nữ\n".encode("cp1258", "replace") + b"1,1,\xff\n", "the file cannot be read: .*codec"),
+        ("own.csv", "a,w\nNữ,1\n".encode("utf-16"), "the file is not in UTF-8"),
+        ("own.csv", "a,w,t\n1,1,Nữ\n".encode("cp1258", "replace") + b"1,1,\xff\n", "the file is not in UTF-8"),
         ("own.csv", b"a;w\n1;1\n", "semicolons between the columns"),
         ("own.csv", b"a\tw\n1\t1\n", "tabs between the columns"),
-        ("own.csv", b'a,w\n"1,5",1\n2,1\n', "something other than numbers .*'1,5'"),
+        ("own.csv", b'a,w\n"1,5",1\n2,1\n', "'1,5' has a decimal comma"),
         ("own.csv", b"a,w\n1,5,1\n2,5,1\n", "lines have more columns than the header"),
         ("own.csv", b"a,w\n1,1\n1,2,3\n", "lines have more columns|the file cannot be read"),
         ("own.csv", b"a,a,w\n1,1,1\n", "columns come twice: a"),
@@ -329,7 +329,7 @@ def test_a_folder_that_cannot_be_written_ends_with_exit_code_2(
         ("own.csv", b"a,w\n1,inf\n1,1\n", "the first is inf"),
         ("own.csv", b"a,w\n1,x\n1,1\n", "'x' is not a number"),
         ("own.csv", b"a,w\ninf,1\n1,1\n", "an infinite value"),
-        ("own.parquet", b"", "the file cannot be read"),
+        ("own.parquet", b"", "the file is empty"),
         ("own.parquet", b"PAR1" + b"\0" * 40, "the file cannot be read"),
     ],
 )
