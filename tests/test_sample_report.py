@@ -146,6 +146,17 @@ class TestWhatItSays:
         assert page.text.count("CHƯA HIỆU CHỈNH THEO DÂN SỐ") == 2
         assert page.text.index("CHƯA HIỆU CHỈNH") < page.text.index("Chỉ số hai nội dung")
         assert "table-margins" not in page.source
+        opening = page.text.split("Được dùng")[0]
+        assert "cần tệp tổng dân số" in opening and "--margins" not in opening and "[D]" not in opening
+        assert "Dành cho người phân tích: thêm --margins FILE" in page.text
+
+    def test_one_day_is_one_date(self, ordinary: SampleResult, vietnamese: Page, english: Page) -> None:
+        days = sorted(set(map(str, ordinary.extract.column("local_day"))))
+        assert len(days) == 1  # as the helper writes them
+        assert "phỏng vấn ngày 01/10/2026." in vietnamese.text and "interviewed on 1 October 2026." in english.text
+
+    def test_the_forms_source_is_introduced_as_the_files_own_words(self, vietnamese: Page) -> None:
+        assert "Nguồn của phiếu (ghi trong tệp phiếu): " in vietnamese.text
 
     def test_the_province_issues_it_and_no_counter_centre(self, vietnamese: Page, english: Page) -> None:
         assert '<p class="capitals">Ủy ban nhân dân tỉnh thử nghiệm</p>' in vietnamese.source

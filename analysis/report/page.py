@@ -113,11 +113,9 @@ def _by_the_same_rules(result: SampleResult, truth: Mapping[str, Any]) -> bool:
 def _page(reading: Reading[Any], keys: tuple[str, str], lead: Lead, parts: tuple[Section, ...]) -> Page:
     """keys : of the messages with the title of such a wave and what it is about."""
     words, book, manifest = reading.words, reading.codebook, reading.result.extract.manifest
-    opened, closed = reading.opened_closed
     about = words(
         keys[1],
-        opened=opened,
-        closed=closed,
+        period=reading.period_text,
         months=reading.months_text,
         form=words.text(book.questionnaire.title),
         version=book.questionnaire.version,

@@ -100,9 +100,16 @@ class Reading(Generic[R]):
         return self.words.date(wave.opened), self.words.date(wave.closed)
 
     @property
-    def dates_text(self) -> str:
+    def period_text(self) -> str:
+        """From the first to the last day, or the one day."""
         opened, closed = self.opened_closed
-        return self.words("plot.dates", opened=opened, closed=closed)
+        if opened == closed:
+            return self.words("word.one_day", day=opened)
+        return self.words("word.period", opened=opened, closed=closed)
+
+    @property
+    def dates_text(self) -> str:
+        return self.words("plot.dates", period=self.period_text)
 
     @property
     def wave_title(self) -> str:

@@ -184,7 +184,7 @@ def _weighting(reading: SampleReading) -> tuple[str, ...]:
     """Raked to which margins, or loudly that nothing was raked."""
     words, margins = reading.words, reading.result.weighting.margins
     if not margins:
-        return (words("sample.not_raked"),)
+        return (words("sample.not_raked"), words("sample.how_to_rake"))
     names = {one.name: words.text(one.text) for one in margins.margins}
     said = [
         words(
