@@ -115,6 +115,7 @@ def _of_sample(weighting: SampleWeighting) -> dict[str, Any]:
         ],
         "strata_joined": [list(strata) for strata in weighting.strata_joined],
         "margins": [asdict(one) for one in weighting.met],
+        "strained": [f"{one.margin} {one.code}" for one in weighting.strained],
         "margins_scaled": dict(weighting.margins.scaled) if weighting.margins else {},
     }
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NO_ANSWER = "no_answer"
+STRAIN = 3.0
+"""A raking factor beyond this, or under its inverse, is named: margins that the sample hardly bears together."""
 NO_ANSWER_TEXT = {"vi": "Không trả lời", "en": "No answer"}
 
 
@@ -43,7 +45,10 @@ class Visited:
 
 @dataclass(frozen=True)
 class ClassMet:
-    """One class of a margin: respondents, sums of the weights before and after raking, and the total raked to."""
+    """One class of a margin: respondents, sums of the weights before and after raking, and the total raked to.
+
+    lowest, highest : of the factors by which raking changed the class's weights, where the mean of all weights is 1
+    """
 
     margin: str
     text: Text
@@ -53,6 +58,13 @@ class ClassMet:
     before: float
     after: float
     total: float
+    lowest: float
+    highest: float
+
+    @property
+    def strained(self) -> bool:
+        """Whether raking bent a weight of the class further than the sample should bear: look at its margin."""
+        return self.highest > STRAIN or self.lowest < 1 / STRAIN
 
 
 @dataclass(frozen=True)
@@ -109,6 +121,11 @@ class SampleWeighting:
     def given(self) -> tuple[Visited, ...]:
         """Units without a completed response, whose weight another one carries."""
         return tuple(one for one in self.visits if one.given_to)
+
+    @property
+    def strained(self) -> tuple[ClassMet, ...]:
+        """Classes with a weight that raking bent beyond STRAIN."""
+        return tuple(one for one in self.met if one.strained)
 
     @property
     def beyond(self) -> tuple[Visited, ...]:
@@ -252,6 +269,7 @@ def _require_classes(margin: Margin, labels: "NDArray[Any]", totals: Mapping[str
 def _met(
     margin: Margin, labels: "NDArray[Any]", totals: Mapping[str, float], before: SurveyDesign, after: SurveyDesign
 ) -> tuple[ClassMet, ...]:
+    factor = (after.weight / after.weight.mean()) / (before.weight / before.weight.mean())
     return tuple(
         ClassMet(
             margin=margin.name,
@@ -262,6 +280,8 @@ def _met(
             before=float(before.weight[labels == label].sum()),
             after=float(after.weight[labels == label].sum()),
             total=total,
+            lowest=float(factor[labels == label].min()),
+            highest=float(factor[labels == label].max()),
         )
         for label, total in totals.items()
     )

@@ -90,6 +90,11 @@ def say_weights(weighting: Weighting | SampleWeighting) -> list[str]:
         lines += left_aside(weighting)
         lines += [f"one unit only, joined for the variance: {' + '.join(strata)}" for strata in weighting.strata_joined]
         scaled = weighting.margins.scaled if weighting.margins else {}
+        lines += [
+            f"raking changed weights of {one.margin} {one.code} by {one.lowest:.3g} to {one.highest:.3g} times the mean "
+            "change: look at its total and at who did not answer"
+            for one in weighting.strained
+        ]
         return lines + [f"margin {name} was scaled by {factor:.6f} to the first" for name, factor in scaled.items()]
     joinings = len(weighting.joinings)
     classes = f"{weighting.diagnostics.classes} classes"

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.stats import beta, t
 
+from analysis.about import weights_json
 from analysis.errors import AnalysisError
 from analysis.extract import Extract, read_extract
 from analysis.margins import read_margins
@@ -153,6 +154,18 @@ def test_margins_are_met_and_the_silent_keep_their_share(extract: Extract, margi
     assert silent.n == sum(row["AGE"] == -3 for row in ROWS if row["disposition"] == "complete")
     assert silent.after / sum(SEX.values()) == pytest.approx(silent.before / before.sum())
     assert margins.scaled["PLACE"] == pytest.approx(812_345 / 812_000)
+
+
+@pytest.mark.parametrize(("women", "named"), [(500, []), (350, []), (100, ["SEX 2"])])
+def test_a_class_whose_weights_raking_bends_too_far_is_named(women: int, named: list[str], tmp_path: Path) -> None:
+    rows = [interview(psu, SEX=1 + i % 2) for psu in ("V1", "V2") for i in range(10)]
+    extract = extract_of(tmp_path, rows, [unit("V1"), unit("V2")])
+    totals = {"1": 1000 - women, "2": women}
+    found = weight_sample(extract, read_margins(margins_file(tmp_path, SEX=totals), extract.codebook))
+    assert weights_json(found, extract)["strained"] == named
+    men, women_ = found.met
+    assert (men.lowest, women_.highest) == pytest.approx(((1000 - women) / 500, women / 500))
+    assert bool([line for line in say_weights(found) if "SEX 2" in line]) == bool(named)
 
 
 def test_kish_and_response_rate(extract: Extract) -> None:

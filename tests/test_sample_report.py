@@ -211,6 +211,16 @@ class TestStates:
         assert "Thôn V1 (V1): 20 phỏng vấn xong cho 18 hộ được chọn – có hộ thay thế" in page.text
         assert "40 phỏng vấn xong trên 38 hộ được chọn" in page.text and "V2): 20 phỏng" not in page.text
 
+    def test_a_class_whose_weights_raking_bent_too_far_is_named(self, ordinary: SampleResult, tmp_path: Path) -> None:
+        weighting = ordinary.weighting
+        met = tuple(
+            replace(one, highest=3.2) if (one.margin, one.code) == ("SEX", "2") else one for one in weighting.met
+        )
+        bent = replace(ordinary, weighting=replace(weighting, met=met))
+        said = "đổi hơn 3 lần (tăng hoặc giảm) so với mức đổi trung bình: Câu SEX: Nữ."
+        assert said in Page(write_report(bent, tmp_path / "bent", "vi").html).text
+        assert "so với mức đổi trung bình" not in Page(write_report(ordinary, tmp_path / "plain", "vi").html).text
+
     def test_few_of_a_sex_are_not_counted(self, tmp_path: Path) -> None:
         frame = [unit("V1"), unit("V2")]
         rows = [interview(psu, SEX=1, PLACE=1 + i % 2) for psu in ("V1", "V2") for i in range(30)]

@@ -12,6 +12,7 @@ from analysis.report.sample_figures import MOST_UNITS, items_plot
 from analysis.report.sections import Lead, Section
 from analysis.report.tables import NEAR_CEILING
 from analysis.report.weighting import left_out_table
+from analysis.sample import STRAIN
 
 
 def lead(reading: SampleReading) -> Lead:
@@ -182,7 +183,7 @@ def _visits(reading: SampleReading) -> Section:
 
 def _weighting(reading: SampleReading) -> tuple[str, ...]:
     """Raked to which margins, or loudly that nothing was raked."""
-    words, margins = reading.words, reading.result.weighting.margins
+    words, weighting, margins = reading.words, reading.result.weighting, reading.result.weighting.margins
     if not margins:
         return (words("sample.not_raked"), words("sample.how_to_rake"))
     names = {one.name: words.text(one.text) for one in margins.margins}
@@ -196,6 +197,11 @@ def _weighting(reading: SampleReading) -> tuple[str, ...]:
     ]
     for name, factor in margins.scaled.items():
         said.append(words("sample.scaled", margin=names[name], factor=words.number(factor, 6)))
+    few = tables.few_margins(weighting)
+    strained = [one for one in weighting.strained if one.margin not in few]
+    if strained:
+        classes = words.listed(f"{words.text(one.text)}: {words.text(one.label)}" for one in strained)
+        said.append(words("sample.strained", classes=classes, limit=words.whole(STRAIN)))
     return tuple(said)
 
 

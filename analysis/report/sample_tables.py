@@ -1,7 +1,7 @@
 """The tables of a sample wave's report.
 
 Public: measure_table, published_table, visits_table, comparison_table, diagnostics_table,
-margins_table, strata_table, measure_words, unit_words.
+margins_table, few_margins, strata_table, measure_words, unit_words.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from analysis.report.reading import SampleReading
 from analysis.report.table import Cell, Column, Notes, Row, Table
 from analysis.report.tables import shown_cell, truth_cells, value_cells
 from analysis.report.weighting import tiny
-from analysis.sample import NO_ANSWER, Visited
+from analysis.sample import NO_ANSWER, SampleWeighting, Visited
 from analysis.wave_result import Score
 
 OF_ONE = ("deff_kish", "n_eff_kish", "smallest", "largest")
@@ -218,7 +218,7 @@ def margins_table(reading: SampleReading) -> tuple[Table, ...]:
     for one in weighting.met:
         before[one.margin] = before.get(one.margin, 0) + one.before
         total[one.margin] = total.get(one.margin, 0) + one.total
-    few = {one.margin for one in weighting.met if one.n < FEW}
+    few = few_margins(weighting)
     given = {one.name: one.totals for one in weighting.margins.margins} if weighting.margins else {}
     residents = {
         (one.margin, one.code): given[one.margin].get(one.code) if one.margin in few else one.total
@@ -240,6 +240,11 @@ def margins_table(reading: SampleReading) -> tuple[Table, ...]:
     notes = [("", words("sample.no_answer"))] if any(one.code == NO_ANSWER for one in weighting.met) else []
     notes += [("", words("sample_note.few", few=FEW))] if few else []
     return (Table("margins", words("sample_table.margins"), columns, rows, tuple(notes)),)
+
+
+def few_margins(weighting: SampleWeighting) -> set[str]:
+    """Margins with a class of few respondents, of which nothing may be told that speaks of those."""
+    return {one.margin for one in weighting.met if one.n < FEW}
 
 
 def _share(part: float | None, whole: float) -> float | None:
