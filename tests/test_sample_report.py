@@ -193,7 +193,8 @@ class TestStates:
         assert page.text.count(BAND) == 6  # the page and its five plots
         assert all(value in page.text for value in ("80,00", "79,50", "78,25"))
         other = score_sample(result.extract, ScoreOptions(roll_up="area_mean"))
-        assert "80,00" not in Page(write_report(other, tmp_path / "other", "vi", truth).html).text
+        apart = Page(write_report(other, tmp_path / "other", "vi", truth).html)
+        assert "80,00" not in apart.text and "tính theo quy tắc khác với quy tắc của bảng này" in apart.text
 
     def test_a_unit_whose_weight_went_to_another_and_households_not_visited(self, tmp_path: Path) -> None:
         frame = [unit("V1"), unit("V2"), unit("V3", "S2"), unit("V4", "S2")]

@@ -91,7 +91,6 @@ def _read(result: AnyResult, words: Words, truth: Mapping[str, Any] | None) -> t
 
     if isinstance(result, SampleResult):
         sample = SampleReading(result, words)
-        truth = truth if truth and _by_the_same_rules(result, truth) else None
         page = _page(
             sample,
             ("sample.title", "sample.about"),
@@ -102,12 +101,6 @@ def _read(result: AnyResult, words: Words, truth: Mapping[str, Any] | None) -> t
     counter = CounterReading(result, words)
     page = _page(counter, ("report.title", "report.about"), sections.lead(counter), sections.sections(counter, truth))
     return page, figures.draw(counter)
-
-
-def _by_the_same_rules(result: SampleResult, truth: Mapping[str, Any]) -> bool:
-    """The truth of a simulated sample wave is known for one item method and roll-up."""
-    rules = {"item_method": result.rules.item_method, "roll_up": result.rules.roll_up}
-    return all(truth.get(name, rule) == rule for name, rule in rules.items())
 
 
 def _page(reading: Reading[Any], keys: tuple[str, str], lead: Lead, parts: tuple[Section, ...]) -> Page:

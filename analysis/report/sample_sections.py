@@ -13,6 +13,7 @@ from analysis.report.sections import Lead, Section
 from analysis.report.tables import NEAR_CEILING
 from analysis.report.weighting import left_out_table
 from analysis.sample import STRAIN
+from analysis.wave_result import SampleResult
 
 
 def lead(reading: SampleReading) -> Lead:
@@ -99,6 +100,8 @@ def _limits(reading: SampleReading) -> tuple[str, ...]:
 
 
 def sections(reading: SampleReading, truth: Mapping[str, Any] | None) -> tuple[Section, ...]:
+    apart = truth is not None and not _by_the_same_rules(reading.result, truth)
+    truth = None if apart else truth
     words, index = reading.words, reading.codebook.index
     areas = [f"area:{area.code}" for area in index.areas] if reading.two_areas else []
     measures = ["index", *areas, *(f"factor:{factor.code}" for factor in index.factors)]
@@ -115,7 +118,12 @@ def sections(reading: SampleReading, truth: Mapping[str, Any] | None) -> tuple[S
         *(_items(reading, number) for number in range(len(index.areas))),
         _published(reading),
         _visits(reading),
-        Section("compare", words(f"sample_head.{compare}"), tables=(tables.comparison_table(reading, truth),)),
+        Section(
+            "compare",
+            words(f"sample_head.{compare}"),
+            (words("sample.truth_apart"),) if apart else (),
+            tables=(tables.comparison_table(reading, truth),),
+        ),
         Section("left-out", words("head.left_out"), tables=(left_out_table(reading),)),
         Section(
             "weights",
@@ -140,6 +148,12 @@ def _items(reading: SampleReading, number: int) -> Section:
     caption = words("sample_table.items", area=text, item_method=rules.item_method)
     table = tables.measure_table(reading, name, caption, measures)
     return Section(name, words("sample_head.items", area=text), plot=name, tables=(table,))
+
+
+def _by_the_same_rules(result: SampleResult, truth: Mapping[str, Any]) -> bool:
+    """The truth of a simulated sample wave is known for one item method and roll-up."""
+    rules = {"item_method": result.rules.item_method, "roll_up": result.rules.roll_up}
+    return all(truth.get(name, rule) == rule for name, rule in rules.items())
 
 
 def _published(reading: SampleReading) -> Section:
