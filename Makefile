@@ -39,7 +39,7 @@ install: $(VENV)/run.stamp
 	@echo "The command is $(BIN)/sipas. To call it sipas: source $(BIN)/activate"
 
 test: $(VENV)/dev.stamp browser
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --max-worker-restart 0
 
 lint: $(VENV)/dev.stamp
 	@$(BIN)/ruff check .
