@@ -235,7 +235,7 @@ SPOILT: list[tuple[str, Callable[[Path], object], str, str]] = [
     ("unknown", make_foreign, "not a SIPAS store", "name the folder of an instance"),
     ("flipped page", flip_a_page, "damaged", "restore the newest backup"),
     ("truncated", truncate, "damaged", "restore the newest backup"),
-    ("empty", lambda path: path.write_bytes(b""), "not a SIPAS store", "name the folder of an instance"),
+    ("empty", lambda path: path.write_bytes(b""), "the store is empty", "restore a backup"),
     ("zeros", lambda path: path.write_bytes(bytes(8192)), "damaged", "restore the newest backup"),
     ("text", lambda path: path.write_bytes(b"code,name\n" * 900), "damaged", "restore the newest backup"),
     ("folder", make_folder, "no file", "restore the newest backup"),

@@ -20,6 +20,7 @@ from pathlib import Path
 from survey_app.__main__ import main
 
 LOCKS = ("write.lock", "write.turn", "server.lock")
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PATIENCE_SECONDS = 20
 PIPE_BYTES = 2**20
 LARGE_BYTES = 2**25
@@ -66,9 +67,11 @@ def begin(instance: Path | str, *arguments: str, prepare: Callable[[], None] = l
     (out, says), (err, complains) = os.pipe(), os.pipe()
     for pipe in (says, complains):
         fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # none may meet the handlers of the tests in the child
     pid = os.fork()
     if pid == 0:
         _child(["sipas", "--instance", str(instance), *arguments], [says, complains], prepare)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     os.close(says)
     os.close(complains)
     return Run(pid, out, err)
@@ -90,6 +93,9 @@ def _all(pipe: int) -> str:
 def _child(arguments: list[str], outputs: list[int], prepare: Callable[[], None]) -> None:
     code = 70
     try:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         os.environ.pop("SIPAS_INSTANCE", None)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         for number, handle in enumerate(outputs, start=1):
