@@ -1,5 +1,6 @@
 """The citizen's pages in a real browser: by finger, by keyboard, turned either way, and with nothing left behind."""
 
+import re
 import time
 from collections.abc import Callable
 
@@ -291,7 +292,9 @@ def test_the_console_stays_clean(site: Site, tablets: Contexts) -> None:
     forward(page)
     walk(page)
     forward(page)
-    assert "/thanks" in page.url and said == []
+    # The browser itself breaks off an icon still on its way when the next page is asked for.
+    failures = [line for line in said if not re.search(r"/icon\.svg\S* net::ERR_ABORTED$", line)]
+    assert "/thanks" in page.url and failures == []
     assert page.evaluate("[localStorage.length, sessionStorage.length]") == [0, 0]
     assert page.evaluate("caches.keys().then(keys => keys.length)") == 0
     assert page.evaluate("indexedDB.databases().then(all => all.length)") == 0
