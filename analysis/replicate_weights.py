@@ -1,0 +1,206 @@
+"""Replicate weights: what each replicate multiplies the weights by, and sums over respondents under every replicate.
+
+Public: Replicates, Dense, LeaveOneOut, Multipliers.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.errors import AnalysisError, Problem
+from analysis.labels import IntArray
+
+FloatArray = NDArray[np.float64]
+Centre = Literal["mean", "estimate"]
+
+_LARGEST = 1 << 28  # numbers in the largest matrix of multipliers that is written out
+_BLOCK = 1 << 22  # multipliers written out at a time while sums are formed
+
+
+class Multipliers(Protocol):
+    """A matrix (units, replicates) that need not be written out."""
+
+    @property
+    def shape(self) -> tuple[int, int]: ...
+
+    def sums(self, values: FloatArray, units: IntArray | None = None) -> FloatArray:
+        """Σ_u multiplier[u, r] values[u], shape (replicates, m); `units`: which units the rows of values are."""
+        ...
+
+    def rows(self, units: IntArray) -> FloatArray:
+        """Multipliers of some units, shape (len(units), replicates)."""
+        ...
+
+    def column(self, replicate: int) -> FloatArray:
+        """Multipliers of one replicate, shape (units,)."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Dense:
+    """The matrix itself, times a factor for each unit where one is given: counts fit small integers.
+
+    Attributes
+    ----------
+    matrix : ndarray of float or small unsigned integers, shape (units, replicates)
+    factor : ndarray, shape (units,), or None for ones
+    """
+
+    matrix: NDArray[np.generic]
+    factor: FloatArray | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return (self.matrix.shape[0], self.matrix.shape[1])
+
+    def sums(self, values: FloatArray, units: IntArray | None = None) -> FloatArray:
+        """One matrix product, in blocks of units when the matrix must be converted or gathered."""
+        if self.factor is not None:
+            factor = self.factor if units is None else self.factor[units]
+            values = values * factor[:, None]
+        if units is None and self.matrix.dtype == np.float64:
+            return np.asarray(self.matrix.T @ values)
+        size = max(1, _BLOCK // max(self.shape[1], 1))
+        result = np.zeros((self.shape[1], values.shape[1]))
+        for a in range(0, len(values), size):
+            chosen = self.matrix[a : a + size] if units is None else self.matrix[units[a : a + size]]
+            result += chosen.astype(np.float64, copy=False).T @ values[a : a + size]
+        return result
+
+    def rows(self, units: IntArray) -> FloatArray:
+        chosen = self.matrix[units].astype(np.float64)
+        return chosen if self.factor is None else chosen * self.factor[units, None]
+
+    def column(self, replicate: int) -> FloatArray:
+        chosen = self.matrix[:, replicate].astype(np.float64)
+        return chosen if self.factor is None else chosen * self.factor
+
+
+@dataclass(frozen=True, eq=False)
+class LeaveOneOut:
+    """Jackknife multipliers, never written out: replicate r takes one unit out and raises the others of its group.
+
+    The multiplier of unit u in replicate r is 0 if u = left[r]; inside[r] if u is another unit of the same group;
+    outside[r] elsewhere. Sums cost O((units + replicates) · m) instead of O(units · replicates · m).
+
+    Attributes
+    ----------
+    group : ndarray, shape (units,)
+    left : ndarray, shape (replicates,), the unit each replicate leaves out
+    inside, outside : ndarray, shape (replicates,)
+    """
+
+    group: IntArray
+    left: IntArray
+    inside: FloatArray
+    outside: FloatArray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return (len(self.group), len(self.left))
+
+    def sums(self, values: FloatArray, units: IntArray | None = None) -> FloatArray:
+        """outside (Σ all − Σ group) + inside (Σ group − the unit left out)."""
+        from scipy.sparse import csr_array
+
+        unit = np.arange(len(self.group)) if units is None else units
+        groups = int(self.group.max()) + 1
+        shape = (groups, len(unit))
+        by_group = csr_array((np.ones(len(unit)), (self.group[unit], np.arange(len(unit)))), shape=shape) @ values
+        others = by_group.sum(axis=0) - by_group
+        position = np.full(len(self.group), -1, dtype=np.int64)
+        position[unit] = np.arange(len(unit))
+        at, group = position[self.left], self.group[self.left]
+        result = by_group[group]
+        present = np.flatnonzero(at >= 0)
+        result[present] -= values[at[present]]
+        result *= self.inside[:, None]
+        result += self.outside[:, None] * others[group]
+        return np.asarray(result)
+
+    def rows(self, units: IntArray) -> FloatArray:
+        same = self.group[units][:, None] == self.group[self.left]
+        result = np.where(same, self.inside, self.outside)
+        result[units[:, None] == self.left] = 0.0
+        return result
+
+    def column(self, replicate: int) -> FloatArray:
+        left = self.left[replicate]
+        result = np.where(self.group == self.group[left], self.inside[replicate], self.outside[replicate])
+        result[left] = 0.0
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class Replicates:
+    """Replicate weights of a design: design weight × multiplier of the row's unit.
+
+    The variance of an estimate θ is scale · Σ_r rscales_r (θ_r − c)², θ_r the estimate under the weights of replicate
+    r; c is the mean of the θ_r with rscales_r > 0 (`centre` "mean") or the estimate itself ("estimate").
+
+    Attributes
+    ----------
+    method : str
+    unit : ndarray, shape (n,), rows of a unit share their multipliers
+    multipliers : Multipliers, shape (units, replicates)
+    scale : float
+    rscales : ndarray, shape (replicates,)
+    centre : "mean" or "estimate"
+    df : float, degrees of freedom of every estimate
+
+    References
+    ----------
+    Wolter, K. M. (2007). Introduction to Variance Estimation, 2nd ed. Springer.
+    https://doi.org/10.1007/978-0-387-35099-8
+    """
+
+    method: str
+    unit: IntArray
+    multipliers: Multipliers
+    scale: float
+    rscales: FloatArray
+    centre: Centre
+    df: float
+
+    @property
+    def units(self) -> int:
+        return self.multipliers.shape[0]
+
+    @property
+    def count(self) -> int:
+        """How many replicates."""
+        return self.multipliers.shape[1]
+
+    def sums(self, values: FloatArray, units: IntArray | None = None) -> FloatArray:
+        """Σ_u multiplier[u, r] values[u] for every replicate.
+
+        Parameters
+        ----------
+        values : ndarray, shape (units, m), sums over the rows of each unit, weighted by the design weights
+        units : ndarray, which units the rows of `values` are (each once), all others being 0; None: all, in order
+
+        Returns
+        -------
+        ndarray, shape (replicates, m)
+        """
+        return self.multipliers.sums(values, units)
+
+    def weights(self, replicate: int, weight: FloatArray) -> FloatArray:
+        """Replicate weights of the rows in one replicate, shape (n,), from the design weights."""
+        return np.asarray(weight * self.multipliers.column(replicate)[self.unit])
+
+    @cached_property
+    def multiplier(self) -> FloatArray:
+        """All multipliers, shape (units, replicates), where that is not too large."""
+        if self.units * self.count > _LARGEST:
+            raise AnalysisError(
+                Problem(
+                    f"{self.units} units × {self.count} replicates are too many to write out",
+                    "replicate multipliers",
+                    "use sums(), or weights() of one replicate at a time",
+                )
+            )
+        return self.multipliers.rows(np.arange(self.units))
