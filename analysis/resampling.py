@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from analysis.design import SurveyDesign
 from analysis.errors import AnalysisError, Problem
 from analysis.hadamard import hadamard
-from analysis.labels import IntArray
+from analysis.labels import IntArray, compact
 from analysis.replicate_weights import Centre, Dense, LeaveOneOut, Replicates
 from analysis.stages import Stage
 
@@ -38,18 +38,20 @@ def jackknife(design: SurveyDesign, centre: Centre) -> Replicates:
                 "every stratum was sampled completely: there is nothing to replicate", "fpc", "use the design itself"
             )
         )
-    adjust = lone & (design.lone_psu == "adjust")
+    policy: str = design.lone_psu
+    adjust = lone & (policy == "adjust")
     left = np.flatnonzero((rscale > 0)[stage.group] | adjust[stage.group])
     group, strata = stage.group[left], len(count)
     inside, outside, rscales = raised[group], np.ones(len(left)), rscale[group]
     if adjust.any():
         alone = adjust[group]
         inside[alone], outside[alone], rscales[alone] = 0.0, strata / (strata - 1), (strata - 1) / strata
-    scale = len(stage.group) / len(left) if lone.any() and design.lone_psu == "average" else 1.0
-    df = float((count - 1)[rscale > 0].sum() + adjust.sum())
+    scale = len(stage.group) / len(left) if lone.any() and policy == "average" else 1.0
+    kept, single = (rscale > 0)[stage.group], np.arange(len(stage.group)) + strata
+    balanced = None if adjust.any() else compact(np.where(kept, stage.group, single))[1]
     method = "jackknife (JK1)" if strata == 1 else "jackknife (JKn)"
     form = LeaveOneOut(stage.group, left, inside, outside)
-    return Replicates(method, _of_row(design, stage), form, scale, rscales, centre, df)
+    return Replicates(method, _of_row(design, stage), form, scale, rscales, centre, balanced)
 
 
 # ---- balanced repeated replication
@@ -80,11 +82,13 @@ def balanced(design: SurveyDesign, rho: float, centre: Centre) -> Replicates:
     pairs = len(order) // 2
     half = hadamard(pairs)[1 : pairs + 1]
     matrix = np.empty((len(order), half.shape[1]))
+    pair = np.empty(len(order), dtype=np.int64)
+    pair[order] = np.arange(len(order)) // 2
     matrix[order[::2]] = np.where(half, 2 - rho, rho)
     matrix[order[1::2]] = np.where(half, rho, 2 - rho)
     scale = 1 / (half.shape[1] * (1 - rho) ** 2)
     method = "balanced repeated replication" if rho == 0 else f"Fay's method, rho {rho:g}"
-    return Replicates(method, unit, Dense(matrix), scale, np.ones(half.shape[1]), centre, float(pairs))
+    return Replicates(method, unit, Dense(matrix), scale, np.ones(half.shape[1]), centre, pair)
 
 
 # ---- bootstraps
@@ -102,7 +106,7 @@ def bootstrap(design: SurveyDesign, replicates: int, kind: Bootstrap, seed: int 
     scale *= _averaged(design, lone)
     name = {"rao_wu": "Rao and Wu", "canty_davison": "Canty and Davison"}[kind]
     unit, ones = _of_row(design, stage), np.ones(replicates)
-    return Replicates(f"bootstrap ({name})", unit, form, scale, ones, centre, _df(stage, replicates))
+    return Replicates(f"bootstrap ({name})", unit, form, scale, ones, centre, stage.group)
 
 
 def _rao_wu(stage: Stage, replicates: int, rng: np.random.Generator) -> Dense:
@@ -132,7 +136,7 @@ def _canty_davison(stage: Stage, replicates: int, rng: np.random.Generator) -> t
     for first, count, scale in zip(start, stage.count, stage.scale, strict=True):
         sampled = 1 - (scale * (count - 1) / count if count > 1 else 1.0)
         if count == 1:
-            drawn = np.ones((replicates, 1))
+            drawn = np.ones((replicates, 1), dtype=np.int64)
         elif sampled < 1e-9:
             drawn = rng.multinomial(count, np.full(count, 1 / count), size=replicates)
         else:
@@ -168,13 +172,8 @@ def _preston(design: SurveyDesign, replicates: int, rng: np.random.Generator, ce
         result += above * (step[stage.group][:, None] * (ratio * kept - 1))[stage.of_unit]
         above *= (np.sqrt(ratio) * kept)[stage.of_unit]
     rscales = np.full(replicates, 1 / (replicates - 1))
-    df = _df(stages[0], replicates)
-    return Replicates("bootstrap (Preston)", stages.unit, Dense(result), 1.0, rscales, centre, df)
-
-
-def _df(stage: Stage, replicates: int) -> float:
-    """Rank of the replicate weights less one: PSUs − strata, or what the replicates can span."""
-    return float(min(replicates - 1, len(stage.group) - len(stage.count)))
+    group = stages[0].group if len(stages.stages) == 1 else None
+    return Replicates("bootstrap (Preston)", stages.unit, Dense(result), 1.0, rscales, centre, group)
 
 
 # ---- parts of a design
@@ -196,7 +195,7 @@ def _lone(design: SurveyDesign, stage: Stage, allowed: tuple[str, ...]) -> NDArr
                 f"join each with a neighbouring stratum{also}",
             )
         )
-    if lone.all():
+    if lone.all() and stage is design.stages[0]:
         raise AnalysisError(
             Problem("no stratum has a second PSU", "stratum", "a variance needs at least two PSUs in some stratum")
         )
@@ -205,4 +204,5 @@ def _lone(design: SurveyDesign, stage: Stage, allowed: tuple[str, ...]) -> NDArr
 
 def _averaged(design: SurveyDesign, lone: NDArray[np.bool_]) -> float:
     """What strata with a variance stand for when each lone PSU counts as their average."""
-    return len(lone) / float((~lone).sum()) if lone.any() and design.lone_psu == "average" else 1.0
+    policy: str = design.lone_psu
+    return len(lone) / float((~lone).sum()) if lone.any() and policy == "average" else 1.0
