@@ -58,16 +58,17 @@ class Dense:
         return (self.matrix.shape[0], self.matrix.shape[1])
 
     def sums(self, values: FloatArray, units: IntArray | None = None) -> FloatArray:
-        """One matrix product, in blocks of units when the matrix must be converted or gathered."""
-        if self.factor is not None:
-            factor = self.factor if units is None else self.factor[units]
-            values = values * factor[:, None]
+        """Matrix products, of as many units at a time as may be written out as floating-point numbers."""
         size = max(1, _BLOCK // max(self.shape[1], 1))
-        result = np.zeros((self.shape[1], values.shape[1]))
+        result: FloatArray | None = None
         for a in range(0, len(values), size):
             here = slice(a, a + size) if units is None else units[a : a + size]
-            result += self.matrix[here].astype(np.float64, copy=False).T @ values[a : a + size]
-        return result
+            block = self.matrix[here].astype(np.float64, copy=False)
+            if self.factor is not None:
+                block = block * self.factor[here, None]
+            product = block.T @ values[a : a + size]
+            result = product if result is None else result + product
+        return np.zeros((self.shape[1], values.shape[1])) if result is None else np.asarray(result)
 
     def rows(self, units: IntArray) -> FloatArray:
         chosen = self.matrix[units].astype(np.float64)
@@ -82,14 +83,14 @@ class Dense:
 class LeaveOneOut:
     """Jackknife multipliers, never written out: replicate r takes one unit out and raises the others of its group.
 
-    The multiplier of unit u in replicate r is 0 if u = left[r]; inside[r] if u is another unit of the same group;
-    outside[r] elsewhere. Sums cost O((units + replicates) · m) instead of O(units · replicates · m).
+    The multiplier of unit u in replicate r is 0 if u = left[r]; inside[g] if u is another unit of the group g of left[r];
+    outside[g] elsewhere. Sums cost O((units + replicates) · m) instead of O(units · replicates · m).
 
     Attributes
     ----------
     group : ndarray, shape (units,)
     left : ndarray, shape (replicates,), the unit each replicate leaves out
-    inside, outside : ndarray, shape (replicates,)
+    inside, outside : ndarray, shape (groups,)
     """
 
     group: IntArray
@@ -106,30 +107,29 @@ class LeaveOneOut:
         from scipy.sparse import csr_array
 
         unit = np.arange(len(self.group)) if units is None else units
-        groups = int(self.group.max()) + 1
-        shape = (groups, len(unit))
+        shape = (len(self.inside), len(unit))
         gather = csr_array((np.ones(len(unit)), (self.group[unit], np.arange(len(unit)))), shape=shape)
         by_group = np.asarray(gather @ values)
-        others = by_group.sum(axis=0) - by_group
+        table = self.outside[:, None] * (by_group.sum(axis=0) - by_group)
+        table += self.inside[:, None] * by_group
         position = np.full(len(self.group), -1, dtype=np.int64)
         position[unit] = np.arange(len(unit))
         at, group = position[self.left], self.group[self.left]
-        result = by_group[group]
-        present = np.flatnonzero(at >= 0)
-        result[present] -= values[at[present]]
-        result *= self.inside[:, None]
-        result += self.outside[:, None] * others[group]
+        result: FloatArray = table[group]
+        present = slice(None) if (at >= 0).all() else np.flatnonzero(at >= 0)
+        result[present] -= self.inside[group[present], None] * values[at[present]]
         return result
 
     def rows(self, units: IntArray) -> FloatArray:
-        same = self.group[units][:, None] == self.group[self.left]
-        result: FloatArray = np.where(same, self.inside, self.outside)
+        group = self.group[self.left]
+        result: FloatArray = np.where(self.group[units][:, None] == group, self.inside[group], self.outside[group])
         result[units[:, None] == self.left] = 0.0
         return result
 
     def column(self, replicate: int) -> FloatArray:
         left = self.left[replicate]
-        result: FloatArray = np.where(self.group == self.group[left], self.inside[replicate], self.outside[replicate])
+        group = self.group[left]
+        result = np.where(self.group == group, self.inside[group], self.outside[group])
         result[left] = 0.0
         return np.asarray(result)
 

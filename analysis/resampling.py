@@ -18,6 +18,8 @@ from analysis.stages import Stage
 FloatArray = NDArray[np.float64]
 Bootstrap = Literal["rao_wu", "canty_davison", "preston"]
 
+_DRAWS = 1 << 15  # units drawn at a time in all replicates together: they stay in the cache
+
 
 # ---- jackknife
 def jackknife(design: SurveyDesign, centre: Centre) -> Replicates:
@@ -29,9 +31,7 @@ def jackknife(design: SurveyDesign, centre: Centre) -> Replicates:
     stage = design.stages[0]
     count = stage.count.astype(np.float64)
     lone = _lone(design, stage, ("remove", "adjust", "average"))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rscale = np.where(lone, 0.0, stage.scale * ((count - 1) / count) ** 2)
-        raised = count / (count - 1)
+    rscale = np.where(lone, 0.0, stage.scale * ((count - 1) / count) ** 2)
     if not (rscale > 0).any():
         raise AnalysisError(
             Problem(
@@ -41,17 +41,16 @@ def jackknife(design: SurveyDesign, centre: Centre) -> Replicates:
     policy: str = design.lone_psu
     adjust = lone & (policy == "adjust")
     left = np.flatnonzero((rscale > 0)[stage.group] | adjust[stage.group])
-    group, strata = stage.group[left], len(count)
-    inside, outside, rscales = raised[group], np.ones(len(left)), rscale[group]
-    if adjust.any():
-        alone = adjust[group]
-        inside[alone], outside[alone], rscales[alone] = 0.0, strata / (strata - 1), (strata - 1) / strata
+    strata = len(count)
+    inside = np.where(count > 1, count / np.maximum(count - 1, 1), 0.0)
+    outside = np.where(adjust, strata / max(strata - 1, 1), 1.0)
+    rscale[adjust] = (strata - 1) / strata
     scale = len(stage.group) / len(left) if lone.any() and policy == "average" else 1.0
-    kept, single = (rscale > 0)[stage.group], np.arange(len(stage.group)) + strata
+    kept, single = (~lone & (rscale > 0))[stage.group], np.arange(len(stage.group)) + strata
     balanced = None if adjust.any() else compact(np.where(kept, stage.group, single))[1]
     method = "jackknife (JK1)" if strata == 1 else "jackknife (JKn)"
     form = LeaveOneOut(stage.group, left, inside, outside)
-    return Replicates(method, _of_row(design, stage), form, scale, rscales, centre, balanced)
+    return Replicates(method, _of_row(design, stage), form, scale, rscale[stage.group[left]], centre, balanced)
 
 
 # ---- balanced repeated replication
@@ -111,22 +110,24 @@ def bootstrap(design: SurveyDesign, replicates: int, kind: Bootstrap, seed: int 
 
 def _rao_wu(stage: Stage, replicates: int, rng: np.random.Generator) -> Dense:
     """n − 1 of the n PSUs of a stratum with replacement, each times n/(n − 1); a lone PSU stays as it is."""
-    count, start = stage.count, np.cumsum(stage.count) - stage.count
-    drawn = np.repeat(np.arange(len(count)), count - 1)
-    chosen = rng.integers(count[drawn][:, None], size=(len(drawn), replicates)) + start[drawn][:, None]
-    times = _times(chosen, len(stage.group))
-    times[start[count == 1]] = 1
+    count, end = stage.count, np.cumsum(stage.count)
+    times = np.empty((len(stage.group), replicates), dtype=np.uint8 if count.max() < 256 else np.uint32)
+    a = 0
+    while a < len(count):  # as many strata at a time as stay in the cache
+        first = int(end[a] - count[a])
+        b = max(a + 1, int(np.searchsorted(end, first + _DRAWS // replicates, side="right")))
+        drawn = np.repeat(np.arange(a, b), count[a:b] - 1)
+        chosen = (rng.random((len(drawn), replicates)) * count[drawn, None]).astype(np.intp)
+        chosen += (end - count)[drawn, None] - first
+        chosen *= replicates
+        chosen += np.arange(replicates)
+        units = int(end[b - 1]) - first
+        drawings = np.bincount(chosen.ravel(), minlength=units * replicates)
+        times[first : first + units] = drawings.reshape(units, replicates)
+        a = b
+    times[(end - count)[count == 1]] = 1
     factor = np.where(count > 1, count / np.maximum(count - 1, 1), 1.0)
     return Dense(times, factor[stage.group])
-
-
-def _times(chosen: IntArray, units: int) -> NDArray[np.generic]:
-    """How often each unit was drawn in each replicate (column), shape (units, replicates), as small integers."""
-    replicates = chosen.shape[1]
-    chosen *= replicates
-    chosen += np.arange(replicates)
-    times = np.bincount(chosen.ravel(), minlength=units * replicates).reshape(units, replicates)
-    return times.astype(np.uint8 if times.max() < 256 else np.uint32)
 
 
 def _canty_davison(stage: Stage, replicates: int, rng: np.random.Generator) -> tuple[Dense, float]:
