@@ -18,6 +18,7 @@ Centre = Literal["mean", "estimate"]
 
 _LARGEST = 1 << 28  # numbers in the largest matrix of multipliers that is written out
 _BLOCK = 1 << 22  # multipliers written out at a time while sums are formed
+MANY = 1000  # replicates of which the rank is not looked for domain by domain
 _NEW = 1e-5  # the part of a replicate's weights that must be new for it to add to the rank, as in R's degf()
 
 
@@ -225,21 +226,32 @@ class Replicates:
     @cached_property
     def df(self) -> float:
         """Degrees of freedom of the whole design: rank of the replicate weights − 1, where none are given."""
-        return self.domain_df(np.arange(self.units))
+        if self.known_df is not None:
+            return self.known_df
+        units = np.arange(self.units)
+        return float((_rank(self.multipliers, units) if self.group is None else self._span(units)) - 1)
 
     def domain_df(self, units: IntArray) -> float:
-        """Degrees of freedom of a domain that has rows in `units`: rank of their replicate weights − 1.
+        """Degrees of freedom of a domain that has rows in `units`: rank of their replicate weights − 1, at most `df`.
 
-        As R's `degf(subset(design, …))`. Never more than the degrees of freedom given with the weights.
+        As R's `degf(subset(design, …))`. With more than 1,000 replicates of which nothing is known but their numbers,
+        the rank is taken to be that of the whole design or the number of units.
         """
-        if self.group is None:
-            found = _rank(self.multipliers, units)
+        if self.group is not None:
+            found = self._span(units)
+        elif self.count > MANY:
+            found = len(units)
         else:
-            size, present = np.bincount(self.group), np.bincount(self.group[units])
-            full = bool((present[: len(size)] == size[: len(present)]).any())
-            found = int(np.minimum(present, size[: len(present)] - 1).sum()) + full
-        df = float(min(found, self.count) - 1)
-        return df if self.known_df is None else min(df, self.known_df)
+            found = _rank(self.multipliers, units)
+        return min(float(found - 1), self.df)
+
+    def _span(self, units: IntArray) -> int:
+        """Rank of the multipliers of some units, from how many of each group there are."""
+        assert self.group is not None
+        size = np.bincount(self.group)
+        present = np.bincount(self.group[units], minlength=len(size))
+        constant = bool((present == size).any())  # a whole group adds up to the same in every replicate
+        return min(int(np.minimum(present, size - 1).sum()) + constant, self.count)
 
     def sums(self, values: FloatArray, units: IntArray | None = None) -> FloatArray:
         """Σ_u multiplier[u, r] values[u] for every replicate.
@@ -299,7 +311,17 @@ class Replicates:
 
 
 def _rank(multipliers: Multipliers, units: IntArray) -> int:
-    """Rank of the multipliers of some units; columns count as dependent where less than 1e-5 of them is new."""
+    """Rank of the multipliers of some units; a part of them settles it where no replicate depends on the others."""
+    count = multipliers.shape[1]
+    if len(units) > 2 * count:
+        part = np.random.default_rng(0).permutation(units)[: count + count // 4 + 8]
+        if _pivots(multipliers, part) == count:
+            return count
+    return _pivots(multipliers, units)
+
+
+def _pivots(multipliers: Multipliers, units: IntArray) -> int:
+    """Rank by Cholesky's method: columns are dependent where less than 1e-5 of them is new."""
     from scipy.linalg.lapack import dpstrf
 
     count = multipliers.shape[1]

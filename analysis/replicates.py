@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from analysis.design import SurveyDesign
 from analysis.errors import AnalysisError, Problem, not_a_number
 from analysis.labels import IntArray, compact
-from analysis.replicate_weights import Calibrated, Centre, Dense, Replicates
+from analysis.replicate_weights import MANY, Calibrated, Centre, Dense, Replicates
 from analysis.resampling import Bootstrap, balanced, bootstrap, jackknife
 
 FloatArray = NDArray[np.float64]
@@ -242,7 +242,8 @@ def recalibrated(
 
     Returns
     -------
-    Replicates whose weights meet the totals in every replicate; df = rank − 1
+    Replicates whose weights meet the totals in every replicate; df = rank − 1, or, of more than 1,000 replicates, the df
+    before
 
     Raises
     ------
@@ -265,16 +266,10 @@ def recalibrated(
     if problems:
         raise AnalysisError(problems)
     form = Calibrated(replicates.multipliers, of_unit, of_cell, factor, ratio)
-    return Replicates(
-        f"{replicates.method}, each replicate calibrated",
-        unit,
-        form,
-        replicates.scale,
-        replicates.rscales,
-        replicates.centre,
-        None,
-        replicates.known_df,
-    )
+    method = f"{replicates.method}, each replicate calibrated"
+    df = replicates.df if replicates.count > MANY else replicates.known_df
+    same = (replicates.scale, replicates.rscales, replicates.centre)
+    return Replicates(method, unit, form, *same, group=None, known_df=df)
 
 
 def _cell_totals(replicates: Replicates, unit: IntArray, cell: IntArray, total: FloatArray, cells: int) -> FloatArray:
