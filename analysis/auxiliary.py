@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.cells import Classes, cells_of, read_classes, weight_by_cell
+from analysis.cells import Cells, Classes, cells_of, read_classes
 from analysis.errors import AnalysisError, Problem, not_a_number
 from analysis.labels import IntArray
 from analysis.normal import NormalEquations
@@ -30,7 +30,7 @@ class Auxiliary:
 
     Attributes
     ----------
-    cell : ndarray, shape (n,); rows of a cell have the same x
+    cells : rows of a cell have the same x
     x : csr_array, shape (cells, columns): (value − shift) / scale
     target : ndarray, shape (columns,), what Σ w x must be
     names, wanted, magnitude : of the columns as they were given: what they are called, their totals, and Σ |w x|
@@ -38,7 +38,7 @@ class Auxiliary:
     first : columns of the classification with the most classes; `implied`, one column of each other classification
     """
 
-    cell: IntArray
+    cells: Cells
     x: "csr_array[Any, tuple[int, int]]"
     target: FloatArray
     names: tuple[str, ...]
@@ -57,14 +57,15 @@ class Auxiliary:
         """Totals of the columns as they were given, from those of x and the sum of the weights."""
         return reached * self.scale + self.shift * population
 
-    def averaged(self, unit: IntArray) -> "Auxiliary":
-        """One cell for each unit, with the plain mean of x in it."""
+    def averaged(self, unit: IntArray, weight: FloatArray) -> "Auxiliary":
+        """One cell for each unit, with the plain mean of x in it; unit, weight : ndarray, shape (n,)."""
         from scipy.sparse import csr_array
 
-        shape = (int(unit.max()) + 1, self.x.shape[0])
-        share = 1 / np.bincount(unit)[unit]
-        mean = csr_array(csr_array((share, (unit, self.cell)), shape=shape) @ self.x)
-        return replace(self, cell=unit, x=mean, first=range(0), implied=())
+        size = np.bincount(unit)
+        cell = self.cells.number[self.cells.key]
+        mean = csr_array(csr_array((1 / size[unit], (unit, cell)), shape=(len(size), self.cells.count)) @ self.x)
+        cells = Cells.given(unit, weight, (), np.zeros((0, len(size)), dtype=np.int64))
+        return replace(self, cells=cells, x=mean, first=range(0), implied=())
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,44 +90,41 @@ def read_auxiliary(x: Any, totals: Any, rows: int, weight: FloatArray) -> Auxili
             problems.extend(error.problems)
     if problems:
         raise AnalysisError(problems)
-    cell, codes = _cells([one.classes for one in variables], rows)
+    cells = _cells([one.classes for one in variables], weight)
     margins: dict[int, Margin] = {}
-    for i, (one, code) in enumerate(zip(variables, codes, strict=True)):
+    for i, (one, code) in enumerate(zip(variables, cells.codes, strict=True)):
         if one.number is None:
             present, position = np.unique(code, return_inverse=True)
-            margins[i], faults = match(one.name, one.classes.named(present), position.astype(np.int64), one.totals)
+            margins[i], faults = match(one.name, cells.classes[i].named(present), position.astype(np.int64), one.totals)
             problems.extend(faults)
     if problems:
         raise AnalysisError(problems)
-    constants = [one for one in map(_constant, variables, codes) if one is not None]
+    constants = [one for one in map(_constant, variables, cells.codes) if one is not None]
     if problems := disagreements([*margins.values(), *constants], _AGREE) if margins or constants else []:
         raise AnalysisError(problems)
     known = next((float(margin.target.sum()) for margin in [*margins.values(), *constants]), None)
-    return _assembled(variables, codes, margins, cell, weight, known)
+    return _assembled(variables, cells, margins, known)
 
 
 def _assembled(
     variables: Sequence[_Variable],
-    codes: Sequence[IntArray],
+    cells: Cells,
     margins: Mapping[int, Margin],
-    cell: IntArray,
-    weight: FloatArray,
     population: float | None,
 ) -> Auxiliary:
     """Columns side by side, in the order of the variables."""
     from scipy.sparse import csr_array
 
-    cells = len(codes[0])
-    by_cell = np.abs(weight_by_cell(cell, weight, cells))
+    count, by_cell = cells.count, np.abs(cells.weight)
     columns, data, blocks = [], [], []
     names: list[str] = []
     parts: list[tuple[FloatArray, FloatArray, FloatArray, FloatArray]] = []  # wanted, magnitude, shift, scale
-    for i, (one, code) in enumerate(zip(variables, codes, strict=True)):
+    for i, (one, code) in enumerate(zip(variables, cells.codes, strict=True)):
         if i in margins:
             margin = margins[i]
             size = len(margin.labels)
             columns.append(margin.code + len(names))
-            data.append(np.ones(cells))
+            data.append(np.ones(count))
             blocks.append(range(len(names), len(names) + size))
             names += [f"{margin.name} {label!r}" for label in margin.labels]
             sums = np.bincount(margin.code, weights=by_cell, minlength=size).astype(np.float64)
@@ -136,19 +134,19 @@ def _assembled(
         value = one.number[code]
         centre = _mean(value, by_cell) if population is not None and value.min() < value.max() else 0.0
         spread = float(np.sqrt(_mean((value - centre) ** 2, by_cell))) or 1.0
-        columns.append(np.full(cells, len(names), dtype=np.int64))
+        columns.append(np.full(count, len(names), dtype=np.int64))
         data.append((value - centre) / spread)
         names.append(one.name)
         magnitude = np.array([by_cell @ np.abs(value)], dtype=np.float64)
         parts.append((np.array([one.total]), magnitude, np.array([centre]), np.array([spread])))
     wanted, magnitude, shift, scale = (np.concatenate(part) for part in zip(*parts, strict=True))
-    start = np.arange(0, cells * len(variables) + 1, len(variables))
-    x = csr_array((np.column_stack(data).ravel(), np.column_stack(columns).ravel(), start), shape=(cells, len(names)))
+    start = np.arange(0, count * len(variables) + 1, len(variables))
+    x = csr_array((np.column_stack(data).ravel(), np.column_stack(columns).ravel(), start), shape=(count, len(names)))
     x.eliminate_zeros()
     target = (wanted - shift * (population or 0.0)) / scale
     first = max(blocks, key=len, default=range(0))
     implied = tuple(block.start for block in blocks if block is not first)
-    return Auxiliary(cell, x, target, tuple(names), wanted, magnitude, shift, scale, first, implied)
+    return Auxiliary(cells, x, target, tuple(names), wanted, magnitude, shift, scale, first, implied)
 
 
 def _mean(value: FloatArray, weight: FloatArray) -> float:
@@ -165,12 +163,13 @@ def _constant(one: _Variable, code: IntArray) -> Margin | None:
     return Margin(one.name, (one.name,), np.zeros(len(code), dtype=np.int64), np.array([one.total / value[0]]))
 
 
-def _cells(classes: Sequence[Classes], rows: int) -> tuple[IntArray, list[IntArray]]:
-    """Distinct rows and their classes; every row a cell of its own where a variable differs nearly everywhere."""
+def _cells(classes: Sequence[Classes], weight: FloatArray) -> Cells:
+    """Distinct rows; every row a cell of its own where a variable differs nearly everywhere."""
+    rows = len(weight)
     if any(one.size > rows // 2 and one.labels is None and one.low == 0 for one in classes):
-        return np.arange(rows, dtype=np.int64), [one.values.astype(np.int64) - one.low for one in classes]
-    found = cells_of(classes)
-    return found.cell, list(found.codes)
+        codes = np.array([one.values.astype(np.int64) - one.low for one in classes])
+        return Cells.given(np.arange(rows, dtype=np.int64), weight, classes, codes)
+    return cells_of(classes, weight)
 
 
 # ---- what the analyst brings

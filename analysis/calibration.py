@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.auxiliary import Auxiliary, read_auxiliary
-from analysis.cells import Cells, cells_of, read_classes, times_factor, weight_by_cell
+from analysis.cells import Cells, cells_of, read_classes
 from analysis.design import CalibrationStep, SurveyDesign
 from analysis.errors import AnalysisError, Problem
 from analysis.fitting import DISTANCES, Bounds, fit, sweep
-from analysis.labels import IntArray
 from analysis.normal import NormalEquations
 from analysis.targets import Margin, disagreements, indicators, match
 
@@ -57,8 +56,8 @@ def post_stratify(design: SurveyDesign, cells: Any, totals: Mapping[Any, float])
     """
     several = isinstance(cells, (list, tuple)) and len(cells) > 0 and all(np.ndim(part) == 1 for part in cells)
     classes = [read_classes(part, "cells", design.n) for part in (cells if several else [cells])]
-    found = cells_of(classes)
-    columns = [one.named(code) for one, code in zip(classes, found.codes, strict=True)]
+    found = cells_of(classes, design.weight)
+    columns = [one.named(code) for one, code in zip(found.classes, found.codes, strict=True)]
     labels = tuple(zip(*columns, strict=True)) if len(columns) > 1 else columns[0]
     margin, problems = match("cells", labels, np.arange(found.count, dtype=np.int64), totals)
     if problems:
@@ -69,7 +68,7 @@ def post_stratify(design: SurveyDesign, cells: Any, totals: Mapping[Any, float])
             raise AnalysisError([_without_weight(margin, i) for i in np.flatnonzero(weight == 0)[:10]])
         return margin.target / weight
 
-    return _adjust_margins(design, "post-stratification", found.cell, [margin], factors)
+    return _adjust_margins(design, "post-stratification", found, [margin], factors)
 
 
 def rake(
@@ -120,7 +119,7 @@ def rake(
         known.append(factor)
         return factor
 
-    return _adjust_margins(design, "raking", found.cell, read, factors)
+    return _adjust_margins(design, "raking", found, read, factors)
 
 
 def calibrate(
@@ -181,7 +180,7 @@ def calibrate(
     found = read_auxiliary(x, totals, design.n, design.weight)
     if aggregate == "psu":
         stages = design.stages
-        found = found.averaged(stages[0].of_unit[stages.unit])
+        found = found.averaged(stages[0].of_unit[stages.unit], design.weight)
 
     def factors(weight: FloatArray) -> FloatArray:
         normal = found.normal(weight)
@@ -189,7 +188,7 @@ def calibrate(
         _require_met(found, weight, factor, limits)
         return factor
 
-    return _adjust(design, method, found.cell, found.x, found.normal, factors)
+    return _adjust(design, method, found.cells, found.x, found.normal, factors)
 
 
 def _bounds(method: str, bounds: Any) -> Bounds:
@@ -225,14 +224,15 @@ def _read_margins(design: SurveyDesign, margins: Any, tolerance: float) -> tuple
             problems.append(Problem("a margin is (labels, totals)", f"margin {name}", "give both"))
             continue
         try:
-            classes[name] = read_classes(pair[0], f"margin {name}", design.n)
+            expected = pair[1] if isinstance(pair[1], Mapping) else ()
+            classes[name] = read_classes(pair[0], f"margin {name}", design.n, expected)
         except AnalysisError as error:
             problems.extend(error.problems)
     if not classes:
         raise AnalysisError(problems)
-    found = cells_of(list(classes.values()))
+    found = cells_of(list(classes.values()), design.weight)
     read = []
-    for (name, one), code in zip(classes.items(), found.codes, strict=True):
+    for name, one, code in zip(classes, found.classes, found.codes, strict=True):
         present, position = np.unique(code, return_inverse=True)
         margin, faults = match(name, one.named(present), position.astype(np.int64), margins[name][1])
         problems.extend(faults)
@@ -305,24 +305,22 @@ def _normal_of(margins: list[Margin]) -> Callable[[FloatArray], NormalEquations]
     return lambda weight: NormalEquations(x, weight, first, implied)
 
 
-def _adjust_margins(design: SurveyDesign, method: str, cell: IntArray, margins: list[Margin], fit: Fit) -> SurveyDesign:
-    return _adjust(design, method, cell, indicators(margins), _normal_of(margins), fit)
+def _adjust_margins(design: SurveyDesign, method: str, cells: Cells, margins: list[Margin], fit: Fit) -> SurveyDesign:
+    return _adjust(design, method, cells, indicators(margins), _normal_of(margins), fit)
 
 
 def _adjust(
     design: SurveyDesign,
     method: str,
-    cell: IntArray,
+    cells: Cells,
     x: "csr_array[Any, tuple[int, int]]",
     normal: Callable[[FloatArray], NormalEquations],
     factors: Fit,
 ) -> SurveyDesign:
     """One step: weights times the factor of their cell, and the regression on the x of the cells."""
-    before = weight_by_cell(cell, design.weight, x.shape[0])
-    factor = factors(before)
+    factor = factors(cells.weight)
+    cell, after = cells.rescaled(design.weight, factor)
     if (factor == 0).any():
-        count = int((factor[cell] == 0).sum())
-        what = f"{count} rows would have the weight 0"
+        what = f"{int((factor[cell] == 0).sum())} rows would have the weight 0"
         raise AnalysisError(Problem(what, "bounds", "give a lower bound above 0, such as 0.1"))
-    after = times_factor(design.weight, factor, cell)
-    return design.adjusted(CalibrationStep(method, cell, x, normal(before), design.weight, after))
+    return design.adjusted(CalibrationStep(method, cell, x, normal(cells.weight), design.weight, after))
