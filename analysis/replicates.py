@@ -22,7 +22,7 @@ Given = Literal["weights", "multipliers"]
 
 __all__ = ["Replicates", "recalibrated", "replicate", "replicate_design"]
 
-_BLOCK = 1 << 22  # numbers in one block of cell totals by unit
+_BLOCK = 1 << 22  # multipliers written out at a time
 _SAME = 1e-12  # multipliers closer than this, relatively, are one: the rest is rounding of weight × multiplier
 
 
@@ -274,11 +274,12 @@ def recalibrated(
 
 def _cell_totals(replicates: Replicates, unit: IntArray, cell: IntArray, total: FloatArray, cells: int) -> FloatArray:
     """Weights by cell in every replicate, shape (replicates, cells), from those of units × cells."""
-    from scipy.sparse import csc_array
+    from scipy.sparse import csr_array
 
-    table = csc_array((total, (unit, cell)), shape=(replicates.units, cells))
-    result = np.empty((replicates.count, cells))
-    size = max(1, _BLOCK // replicates.units)
-    for a in range(0, cells, size):
-        result[:, a : a + size] = replicates.sums(table[:, a : a + size].toarray())
-    return result
+    table = csr_array((total, (unit, cell)), shape=(replicates.units, cells))
+    result = np.zeros((cells, replicates.count))
+    size = max(1, _BLOCK // replicates.count)
+    for a in range(0, replicates.units, size):
+        here = np.arange(a, min(a + size, replicates.units))
+        result += table[here].T @ replicates.multipliers.rows(here)
+    return np.ascontiguousarray(result.T)
