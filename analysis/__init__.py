@@ -1,6 +1,6 @@
 """Weights and estimates: knows neither Flask nor SQLite nor anything of survey_app.
 
-The door: SurveyDesign, mean, total, ratio, proportion, composite, post_stratify, rake, index, answer_shares, IndexSpec, kish,
+The door: SurveyDesign, mean, total, ratio, proportion, composite, quantile, regress, post_stratify, rake, index, answer_shares, IndexSpec, kish,
 Estimates, Estimate, AnalysisError. Importing it loads numpy and nothing heavier.
 """
 
@@ -11,6 +11,8 @@ from analysis.errors import AnalysisError
 from analysis.estimates import Estimate, Estimates
 from analysis.estimators import composite, mean, proportion, ratio, total
 from analysis.index import IndexSpec, answer_shares, index
+from analysis.quantiles import quantile
+from analysis.regression import Regression, regress
 
 __all__ = [
     "AnalysisError",
@@ -18,6 +20,7 @@ __all__ = [
     "Estimates",
     "IndexSpec",
     "Kish",
+    "Regression",
     "SurveyDesign",
     "answer_shares",
     "calibrate",
@@ -27,7 +30,9 @@ __all__ = [
     "mean",
     "post_stratify",
     "proportion",
+    "quantile",
     "rake",
     "ratio",
+    "regress",
     "total",
 ]

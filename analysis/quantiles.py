@@ -1,0 +1,219 @@
+"""Quantiles of survey data by Woodruff's method.
+
+Public: quantile.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any, Literal, cast, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis import intervals
+from analysis.columns import read_columns
+from analysis.design import SurveyDesign
+from analysis.distribution import MISSING, Distribution, Rule, at_or_below, distributions
+from analysis.errors import AnalysisError, Problem
+from analysis.estimates import Estimates
+from analysis.estimators import mean, read_domains
+from analysis.flags import flag
+from analysis.linear import DegreesOfFreedom, check_options
+from analysis.variance import Scores
+
+FloatArray = NDArray[np.float64]
+QuantileInterval = Literal["mean", "beta", "logit", "asin"]
+
+
+@dataclass(frozen=True, eq=False)
+class ScaledScores:
+    """Scores of other estimates, each times a number: those of P(y ≤ q̂) times −1/f(q̂) are those of q̂.
+
+    Attributes
+    ----------
+    scores : Scores of the estimates started from
+    factor : ndarray, shape (domains · variables,)
+    """
+
+    scores: Scores
+    factor: FloatArray
+
+    @property
+    def design(self) -> SurveyDesign:
+        return self.scores.design
+
+    @property
+    def covariance(self) -> FloatArray:
+        return np.asarray(self.scores.covariance * self.factor * self.factor[:, None])
+
+    @property
+    def variance(self) -> FloatArray:
+        shape = self.scores.variance.shape
+        return np.asarray(self.scores.variance * self.factor.reshape(shape) ** 2)
+
+    def by_unit(self) -> FloatArray:
+        """Score totals by sampling unit, shape (units, domains · variables)."""
+        return np.asarray(self.scores.by_unit() * self.factor)  # type: ignore[attr-defined]
+
+    @property
+    def deviations(self) -> FloatArray:
+        """Of the replicates, shape (replicates, domains · variables)."""
+        return np.asarray(self.scores.deviations * self.factor)  # type: ignore[attr-defined]
+
+
+def quantile(
+    design: SurveyDesign,
+    y: Any,
+    q: float | Sequence[float],
+    by: Any = None,
+    interval: QuantileInterval = "mean",
+    rule: Rule = "math",
+    level: float = 0.95,
+    df: DegreesOfFreedom = "domain",
+    missing: Collection[int] = (),
+) -> Estimates:
+    """Weighted quantiles by domain, with Woodruff's interval.
+
+    Parameters
+    ----------
+    design : SurveyDesign
+    y : array_like, shape (n,) or (n, k), numbers or codes; NaN = missing. Mappings and DataFrames name their columns.
+    q : shares 0 < q < 1, a number or a sequence. With a sequence the variables of the result are the pairs
+        (column, share), all shares of the first column first; with a number they are the columns.
+    by : labels, shape (n,), or a list of several to cross; None: the one domain "all"
+    interval : how the interval of P(y ≤ q̂) is made: "mean" (t), "beta" (uncapped, with the domain's df), "logit" (R's
+        "xlogit")
+    rule : "math" smallest y with F(y) ≥ q; "school" where F(y) = q the mean of y and the next value, else the same;
+        "hf7" linear between the sorted rows, with equal weights numpy's default
+    level : confidence level
+    df : "domain" (PSUs − strata with a row in the domain) or "design" (of the whole design)
+    missing : integer codes that mean no answer
+
+    Returns
+    -------
+    Estimates of shape (domains, k · shares). `se` is the width of the interval / (2 t); `deff` and `n_eff` are those of
+    the share P(y ≤ q̂). Where a bound of the share falls outside [0, 1], or q̂ is the largest value under "logit" and
+    "beta", that end of the interval and the SE are NaN.
+
+    Raises
+    ------
+    AnalysisError
+        for shares outside (0, 1), an unknown rule or interval, and the input errors of `analysis.mean`.
+
+    Notes
+    -----
+    With p̂ = P(y ≤ q̂), a domain mean with its SE in the design, and (p_low, p_high) its interval, the interval of the
+    quantile is (F⁻¹(p_low), F⁻¹(p_high)), F⁻¹ by the same rule (Woodruff 1952).
+
+    Covariances are those of the shares p̂ over the densities, (SE_a/SE(p̂_a)) (SE_b/SE(p̂_b)) cov(p̂_a, p̂_b): Bahadur's
+    representation q̂ − q ≈ −(F̂(q) − p)/f(q), with the density f that Woodruff's SE implies (Francisco and Fuller 1991).
+    For answers of few distinct codes a quantile moves in steps, and its SE measures the interval, not a normal spread.
+
+    Shares that differ by less than 1e-12 count as equal. R `survey` 4.1-1 compares sums of rounded weights instead, and
+    where p is below the share of the smallest row it gives the second smallest value; here it is the smallest. "hf7"
+    depends on which of several tied rows comes last, as in R.
+
+    References
+    ----------
+    Woodruff, R. S. (1952). Confidence intervals for medians and other position measures. Journal of the American
+    Statistical Association 47, 635–646. https://doi.org/10.1080/01621459.1952.10483443
+    Francisco, C. A. and Fuller, W. A. (1991). Quantile estimation with a complex survey design. Annals of Statistics 19,
+    454–469. https://doi.org/10.1214/aos/1176347993
+    Hyndman, R. J. and Fan, Y. (1996). Sample quantiles in statistical packages. The American Statistician 50, 361–365.
+    https://doi.org/10.1080/00031305.1996.10473566
+    """
+    shares = _check(q, interval, rule, level, df)
+    columns = read_columns(y, "y", design.n, missing)
+    domains = read_domains(by, design.n)
+    values, absent, code = columns.values, columns.missing, domains.code
+    sorted_ = distributions(values, absent, code, len(domains.labels), design.weight, rule)
+    wanted = np.broadcast_to(shares, (len(domains.labels), len(shares)))
+    value = np.stack([one.quantile(wanted, rule) for one in sorted_], axis=1)  # (domains, columns, shares)
+    below = at_or_below(values, absent, code, value).reshape(design.n, -1)
+    of = mean(design, below, by=by, level=level, missing=(MISSING,))
+    names = columns.names if np.ndim(q) == 0 else tuple(product(columns.names, map(float, shares)))
+    return _estimates(replace(of, variables=names), value, sorted_, interval, rule, df)
+
+
+def _check(q: float | Sequence[float], interval: str, rule: str, level: float, df: str) -> FloatArray:
+    check_options(level, df)
+    problems = []
+    for name, given, choices in (
+        ("interval", interval, get_args(QuantileInterval)),
+        ("rule", rule, get_args(Rule)),
+    ):
+        if given not in choices:
+            problems.append(Problem(f"there is no {name} {given!r}", name, f"choose one of {', '.join(choices)}"))
+    shares = np.atleast_1d(np.asarray(q))
+    if shares.dtype.kind not in "iuf" or shares.ndim != 1 or len(shares) == 0:
+        problems.append(Problem(f"{q!r} is not a share or a list of shares", "q", "give 0.5 for the median"))
+    else:
+        outside = [float(share) for share in shares if not 0 < share < 1]
+        if outside:
+            problems.append(
+                Problem(f"a quantile needs a share between 0 and 1, and there is {outside[0]:g}", "q", "0.9 is 90 %")
+            )
+        elif len(np.unique(shares)) < len(shares):
+            problems.append(Problem("a share is given twice", "q", "give every share once"))
+    if problems:
+        raise AnalysisError(problems)
+    return shares.astype(np.float64)
+
+
+def _estimates(
+    of: Estimates,
+    value: FloatArray,
+    sorted_: list[Distribution],
+    interval: QuantileInterval,
+    rule: Rule,
+    df: DegreesOfFreedom,
+) -> Estimates:
+    """Woodruff's interval and SE from the estimated shares P(y ≤ q̂)."""
+    degrees = of.df if df == "domain" else np.full(of.df.shape, float(of.scores.design.df))
+    if interval == "mean":
+        low, high = intervals.t(of.value, of.se, degrees, of.level)
+    elif interval == "logit":
+        low, high = intervals.logit(of.value, of.se, degrees, of.level)
+    elif interval == "asin":
+        low, high = _asin(of.value, of.se, degrees, of.level)
+    else:
+        low, high = intervals.beta(of.value, of.se, of.df, of.n.astype(np.float64), of.level)
+    with np.errstate(invalid="ignore"):
+        low = np.where(low >= 0, low, np.nan).reshape(value.shape)
+        high = np.where(high <= 1, high, np.nan).reshape(value.shape)
+    ends = [
+        np.stack([one.quantile(p[:, i], rule) for i, one in enumerate(sorted_)], axis=1).reshape(of.value.shape)
+        for p in (low, high)
+    ]
+    flat = value.reshape(of.value.shape)
+    se = (ends[1] - ends[0]) / (2 * t_quantile(degrees, of.level))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        density = np.where(of.se > 0, -se / of.se, np.where(se == 0, 0.0, np.nan))
+    scores = ScaledScores(of.scores, density.ravel())
+    return replace(
+        of,
+        value=flat,
+        se=se,
+        ci_low=ends[0],
+        ci_high=ends[1],
+        df=degrees,
+        interval=(interval,) * len(of.variables),
+        flags=flag(se, degrees),
+        scores=cast(Scores, scores),
+    )
+
+
+def _asin(p: FloatArray, se: FloatArray, df: FloatArray, level: float) -> intervals.Interval:
+    """On the scale of asin √p, where the delta SE is SE / (2 √(p(1 − p))); NaN at 0 and 1."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        half = t_quantile(df, level) * se / (2 * np.sqrt(p * (1 - p)))
+        centre = np.arcsin(np.sqrt(np.clip(p, 0.0, 1.0)))
+        return np.sin(centre - half) ** 2, np.sin(centre + half) ** 2
+
+
+def t_quantile(df: FloatArray, level: float) -> FloatArray:
+    """Student's t at 1 − (1 − level)/2; NaN below one degree of freedom."""
+    from scipy.special import stdtrit
+
+    return np.asarray(stdtrit(np.where(df >= 1, df, np.nan), 1 - (1 - level) / 2))
