@@ -4,7 +4,7 @@ The door: SurveyDesign, mean, total, ratio, proportion, composite, post_stratify
 Estimates, Estimate, AnalysisError. Importing it loads numpy and nothing heavier.
 """
 
-from analysis.calibration import post_stratify, rake
+from analysis.calibration import calibrate, post_stratify, rake
 from analysis.design import SurveyDesign
 from analysis.diagnostics import Kish, kish
 from analysis.errors import AnalysisError
@@ -20,6 +20,7 @@ __all__ = [
     "Kish",
     "SurveyDesign",
     "answer_shares",
+    "calibrate",
     "composite",
     "index",
     "kish",

@@ -1,33 +1,34 @@
-"""Adjusting weights to known totals: post-stratification and raking, with the variance that goes with them.
+"""Adjusting weights to known totals, with the variance that goes with them.
 
-Public: post_stratify, rake. Both return a SurveyDesign whose variances use the residuals of the scores on the
-calibrated indicators, fitted with the weights before the adjustment, times the weights after it.
+Public: post_stratify, rake, calibrate. Each returns a SurveyDesign whose variances use the residuals of the scores on
+the calibration variables, fitted with the weights before the adjustment, times the weights after it.
 """
 
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.auxiliary import Auxiliary, read_auxiliary
+from analysis.cells import Cells, cells_of, read_classes, times_factor, weight_by_cell
 from analysis.design import CalibrationStep, SurveyDesign
 from analysis.errors import AnalysisError, Problem
-from analysis.estimators import read_domains
-from analysis.labels import Codes, IntArray, compact, encode
+from analysis.fitting import DISTANCES, Bounds, fit, sweep
+from analysis.labels import IntArray
 from analysis.normal import NormalEquations
+from analysis.targets import Margin, disagreements, indicators, match
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 FloatArray = NDArray[np.float64]
+Method = Literal["linear", "raking", "logit"]
+Aggregate = Literal["none", "psu"]
+Fit = Callable[[FloatArray], FloatArray]  # factors of the cells from their weights
 
-_SWEEPS = 2000  # raking that needs more has margins that cannot be met together
-
-
-@dataclass(frozen=True)
-class _Margin:
-    name: str
-    labels: tuple[Hashable, ...]
-    code: IntArray  # of each row
-    target: FloatArray  # of each label
+_SWEEPS = 300  # of proportional fitting, before Newton's method takes over
+_MET = 1e-10  # a calibrated total may miss its target by this share
 
 
 def post_stratify(design: SurveyDesign, cells: Any, totals: Mapping[Any, float]) -> SurveyDesign:
@@ -54,14 +55,21 @@ def post_stratify(design: SurveyDesign, cells: Any, totals: Mapping[Any, float])
     Valliant, R. (1993). Poststratification and conditional variance estimation. Journal of the American Statistical
     Association 88, 89–96. https://doi.org/10.1080/01621459.1993.10594298
     """
-    codes = read_domains(cells, design.n)
-    if (codes.code < 0).any():
-        row = int(np.flatnonzero(codes.code < 0)[0])
-        raise AnalysisError(Problem("a row has no cell", f"cells, row {row}", "give every row a cell"))
-    margin = _margin("cells", codes, totals)
-    summed = np.bincount(margin.code, weights=design.weight, minlength=len(margin.labels))
-    factor = margin.target / summed
-    return _adjust(design, "post-stratification", margin.code, factor, [np.arange(len(factor))])
+    several = isinstance(cells, (list, tuple)) and len(cells) > 0 and all(np.ndim(part) == 1 for part in cells)
+    classes = [read_classes(part, "cells", design.n) for part in (cells if several else [cells])]
+    found = cells_of(classes)
+    columns = [one.named(code) for one, code in zip(classes, found.codes, strict=True)]
+    labels = tuple(zip(*columns, strict=True)) if len(columns) > 1 else columns[0]
+    margin, problems = match("cells", labels, np.arange(found.count, dtype=np.int64), totals)
+    if problems:
+        raise AnalysisError(problems)
+
+    def factors(weight: FloatArray) -> FloatArray:
+        if (weight == 0).any():
+            raise AnalysisError([_without_weight(margin, i) for i in np.flatnonzero(weight == 0)[:10]])
+        return margin.target / weight
+
+    return _adjust_margins(design, "post-stratification", found.cell, [margin], factors)
 
 
 def rake(
@@ -89,126 +97,232 @@ def rake(
 
     Notes
     -----
-    Rows with the same label in every margin share a factor, so the fitting runs on cells, not on rows.
+    Rows with the same label in every margin share a factor, so the fitting runs on cells, not on rows. Where
+    proportional fitting is slow, Newton's method for the same factors ends it.
 
     References
     ----------
     Deville, J.-C., Särndal, C.-E. and Sautory, O. (1993). Generalized raking procedures in survey sampling. Journal of
     the American Statistical Association 88, 1013–1020. https://doi.org/10.1080/01621459.1993.10476369
     """
-    if not margins:
-        raise AnalysisError(Problem("there is no margin to rake to", "margins", "give at least one"))
-    read: list[_Margin] = []
+    if not (isinstance(tolerance, (int, float)) and 0 < tolerance < 1):
+        raise AnalysisError(Problem(f"a tolerance of {tolerance} is not between 0 and 1", "tolerance", "give 1e-10"))
+    found, read = _read_margins(design, margins, tolerance)
+    target = np.concatenate([margin.target for margin in read])
+    start = np.concatenate([[0], np.cumsum([len(margin.labels) for margin in read])])
+    codes = np.array([margin.code for margin in read])
+    known: list[FloatArray] = []  # factors of the whole sample: replicates start from there
+
+    def factors(weight: FloatArray) -> FloatArray:
+        factor = known[0].copy() if known else np.ones(len(weight))
+        if not sweep(weight, codes, target, start, factor, tolerance, _SWEEPS) <= tolerance:
+            factor = _newton(weight, read, factor, tolerance)
+        known.append(factor)
+        return factor
+
+    return _adjust_margins(design, "raking", found.cell, read, factors)
+
+
+def calibrate(
+    design: SurveyDesign,
+    x: Any,
+    totals: Any,
+    method: Method = "linear",
+    bounds: Bounds | None = None,
+    aggregate: Aggregate = "none",
+) -> SurveyDesign:
+    """Move the weights as little as possible so that the weighted sums of x meet known totals.
+
+    The new weights w₀ F(x'λ) solve Σ w₀ F(x'λ) x = T, with F(u) = 1 + u (linear), exp u (raking), or, between the bounds
+    L and U, F(u) = (L(U−1) + U(1−L)e^{Au}) / (U−1 + (1−L)e^{Au}), A = (U−L)/((U−1)(1−L)) (logit).
+
+    Parameters
+    ----------
+    design : SurveyDesign
+    x : array_like, shape (n,) or (n, p), a DataFrame, or a mapping name → array, shape (n,): numbers without missing
+        values. In a DataFrame or mapping a variable may be labels: one 0/1 column for each. A total that is not given
+        is not met: for the number of units give a column of ones, or labels, whose totals hold it.
+    totals : array_like, shape (p,), in the order of the columns; or a mapping name → number, or → {label: total} for
+        labels. DataFrames and mappings need a mapping, except that numbers alone may come in order.
+    method : "linear" (the generalised regression estimator), "raking" or "logit"
+    bounds : (L, U), limits of w / w₀; "logit" needs them, with L < 1 < U; the others are cut off there
+    aggregate : "psu": one factor for all rows of a first-stage unit, from the plain mean of x in it (R's
+        `aggregate.stage = 1`). Totals are met exactly where the rows of a unit have equal weights; otherwise those of
+        the mean are. "none": each row by its own x
+
+    Returns
+    -------
+    SurveyDesign. Linear weights may become negative where x is far out; bounds prevent it.
+
+    Raises
+    ------
+    AnalysisError
+        for missing or infinite x, labels without a total or totals without rows, bounds that leave nothing to choose;
+        and, where no such weights exist or are found, naming the columns that are missed with the totals reached.
+
+    Notes
+    -----
+    Rows with the same x share a factor, so the fitting runs on distinct rows. Columns that others imply do no harm as
+    long as their totals agree. The variance is that of residuals from the regression on x with weights w₀, times w,
+    whatever the method.
+
+    References
+    ----------
+    Deville, J.-C. and Särndal, C.-E. (1992). Calibration estimators in survey sampling. Journal of the American
+    Statistical Association 87, 376–382. https://doi.org/10.1080/01621459.1992.10475217
+    """
+    limits = _bounds(method, bounds)
+    if aggregate not in get_args(Aggregate):
+        raise AnalysisError(Problem(f"there is no {aggregate!r} to aggregate by", "aggregate", '"none" or "psu"'))
+    if method != "linear" and (design.weight <= 0).any():
+        row = int(np.flatnonzero(design.weight <= 0)[0])
+        what = f"a weight is {design.weight[row]:g} after an earlier adjustment"
+        raise AnalysisError(Problem(what, f"weight, row {row}", f'give bounds there; method "{method}" needs w > 0'))
+    found = read_auxiliary(x, totals, design.n, design.weight)
+    if aggregate == "psu":
+        stages = design.stages
+        found = found.averaged(stages[0].of_unit[stages.unit])
+
+    def factors(weight: FloatArray) -> FloatArray:
+        normal = found.normal(weight)
+        factor = fit(found.x, weight, found.target, DISTANCES[method], limits, normal)
+        _require_met(found, weight, factor, limits)
+        return factor
+
+    return _adjust(design, method, found.cell, found.x, found.normal, factors)
+
+
+def _bounds(method: str, bounds: Any) -> Bounds:
+    if method not in DISTANCES:
+        known = ", ".join(f'"{one}"' for one in DISTANCES)
+        raise AnalysisError(Problem(f"there is no calibration method {method!r}", "method", f"use one of {known}"))
+    if bounds is None:
+        if method == "logit":
+            what, remedy = 'method "logit" has no bounds', "give bounds=(L, U) for w / w₀, such as (0.3, 3)"
+            raise AnalysisError(Problem(what, "bounds", remedy))
+        return (-np.inf, np.inf)
+    try:
+        low, high = (float(end) for end in bounds)
+    except (TypeError, ValueError) as error:
+        raise AnalysisError(Problem(f"{bounds!r} is no pair of numbers", "bounds", "give (L, U)")) from error
+    if not low < high:
+        raise AnalysisError(Problem(f"bounds {low:g} and {high:g} leave nothing between them", "bounds", "give L < U"))
+    if high <= 0 or (method == "logit" and not -np.inf < low < 1 < high < np.inf):
+        needed = "finite L < 1 < U" if method == "logit" else "U > 0"
+        what = f"bounds {low:g} and {high:g} do not fit method {method!r}"
+        raise AnalysisError(Problem(what, "bounds", f"w / w₀ must be able to move both ways: {needed}"))
+    return (low, high)
+
+
+def _read_margins(design: SurveyDesign, margins: Any, tolerance: float) -> tuple[Cells, list[Margin]]:
+    """Cells of the margins crossed; every problem of every margin is collected."""
+    if not isinstance(margins, Mapping) or not margins:
+        raise AnalysisError(Problem("there is no margin to rake to", "margins", "give name → (labels, totals)"))
     problems: list[Problem] = []
-    for name, (labels, totals) in margins.items():
+    classes = {}
+    for name, pair in margins.items():
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            problems.append(Problem("a margin is (labels, totals)", f"margin {name}", "give both"))
+            continue
         try:
-            read.append(_margin(name, encode(labels, f"margin {name}", design.n), totals))
+            classes[name] = read_classes(pair[0], f"margin {name}", design.n)
         except AnalysisError as error:
             problems.extend(error.problems)
-    if not problems:
-        problems.extend(_disagreements(read, tolerance))
+    if not classes:
+        raise AnalysisError(problems)
+    found = cells_of(list(classes.values()))
+    read = []
+    for (name, one), code in zip(classes.items(), found.codes, strict=True):
+        present, position = np.unique(code, return_inverse=True)
+        margin, faults = match(name, one.named(present), position.astype(np.int64), margins[name][1])
+        problems.extend(faults)
+        read.append(margin)
+    problems = problems or disagreements(read, tolerance)
     if problems:
         raise AnalysisError(problems)
-    key = read[0].code
-    for margin in read[1:]:
-        key = key * len(margin.labels) + margin.code
-    kept, cell = compact(key)
-    codes: list[IntArray] = []
-    for margin in reversed(read[1:]):
-        codes.insert(0, kept % len(margin.labels))
-        kept = kept // len(margin.labels)
-    codes.insert(0, kept)
-    weight = np.bincount(cell, weights=design.weight).astype(np.float64)
-    factor = _fit(weight, codes, read, tolerance)
-    return _adjust(design, "raking", cell, factor, codes)
+    return found, read
 
 
-def _margin(name: str, codes: Codes, totals: Mapping[Any, float]) -> _Margin:
-    """Match labels and totals; name every class that lacks one or the other."""
-    problems = []
-    for label in codes.labels:
-        if label not in totals:
-            problems.append(
-                Problem(f"there is no total for {label!r}", name, "add its total or join it with another class")
-            )
-    target = np.array([float(totals.get(label, np.nan)) for label in codes.labels])
-    for label, value in zip(codes.labels, target, strict=True):
-        if label in totals and not (np.isfinite(value) and value > 0):
-            problems.append(
-                Problem(
-                    f"the total of {label!r} is {value:g}, but the sample has rows there",
-                    name,
-                    "a class with rows needs a positive total",
-                )
-            )
-    sampled = set(codes.labels)
-    for label, value in totals.items():
-        if label not in sampled and value != 0:
-            problems.append(
-                Problem(
-                    f"{label!r} has a total of {value:g} and no row in the sample",
-                    name,
-                    "join it with another class",
-                )
-            )
-    if problems:
-        raise AnalysisError(problems)
-    return _Margin(name, codes.labels, codes.code, target)
-
-
-def _disagreements(margins: list[_Margin], tolerance: float) -> list[Problem]:
-    first = margins[0]
-    expected = float(first.target.sum())
-    return [
+def _newton(weight: FloatArray, margins: list[Margin], swept: FloatArray, tolerance: float) -> FloatArray:
+    """The factors proportional fitting tends to, where it is too slow; else the error that names what is missed."""
+    x = indicators(margins)
+    target = np.concatenate([margin.target for margin in margins])
+    normal = _normal_of(margins)(weight)
+    start = weight * swept
+    if np.isfinite(start).all() and (start.min() > 1e-12 * start.max()):
+        more = fit(x, start, target, DISTANCES["raking"], (0.0, np.inf), _normal_of(margins)(start))
+        if np.abs(x.T @ (start * more) / target - 1).max() <= tolerance:
+            return swept * more
+    factor = fit(x, weight, target, DISTANCES["raking"], (0.0, np.inf), normal)
+    reached = x.T @ (weight * factor)
+    if np.abs(reached / target - 1).max() <= tolerance:
+        return factor
+    reached = np.asarray(x.T @ start)
+    labels = [(margin.name, label) for margin in margins for label in margin.labels]
+    raise AnalysisError(
         Problem(
-            f"margins disagree: {first.name} sums to {expected:.12g}, {margin.name} to {margin.target.sum():.12g}",
-            f"margins {first.name} and {margin.name}",
-            "take the totals from the same population",
+            f"raking does not meet {label!r}: {total:.6g} reached of {wanted:.6g}",
+            f"margin {name}",
+            "join classes that meet only in few cells, or leave a margin out",
         )
-        for margin in margins[1:]
-        if abs(float(margin.target.sum()) - expected) > tolerance * expected
-    ]
+        for (name, label), total, wanted in zip(labels, reached, target, strict=True)
+        if not abs(total / wanted - 1) <= tolerance
+    )
 
 
-def _fit(weight: FloatArray, codes: list[IntArray], margins: list[_Margin], tolerance: float) -> FloatArray:
-    """Factors of the cells by iterative proportional fitting."""
-    current = weight.copy()
-    worst = np.inf
-    for _ in range(_SWEEPS):
-        worst = 0.0
-        for code, margin in zip(codes, margins, strict=True):
-            ratio = margin.target / np.bincount(code, weights=current)
-            worst = max(worst, float(np.abs(1 / ratio - 1).max()))
-            current *= ratio[code]
-        if worst <= tolerance:
-            return current / weight
-    problems = []
-    for code, margin in zip(codes, margins, strict=True):
-        reached = np.bincount(code, weights=current)
-        for i in np.flatnonzero(np.abs(reached / margin.target - 1) > tolerance):
-            problems.append(
-                Problem(
-                    f"raking does not meet {margin.labels[i]!r}: {reached[i]:.6g} reached of {margin.target[i]:.6g}",
-                    f"margin {margin.name}",
-                    "join classes that meet only in few cells, or leave a margin out",
-                )
-            )
-    raise AnalysisError(problems)
+def _without_weight(margin: Margin, position: int) -> Problem:
+    what = f"cell {margin.labels[position]!r} has no weight in a replicate"
+    return Problem(what, margin.name, "join it with another cell, so that each replicate has rows there")
+
+
+def _require_met(found: Auxiliary, weight: FloatArray, factor: FloatArray, bounds: Bounds) -> None:
+    reached = found.unscaled(found.x.T @ (weight * factor), float(weight @ factor))
+    size = np.maximum(np.abs(found.wanted), 1e-3 * found.magnitude)
+    missed = np.flatnonzero(~(np.abs(reached - found.wanted) <= _MET * np.where(size > 0, size, 1.0)))
+    if len(missed) == 0:
+        return
+    remedy = "leave a column out, join classes, or check that the totals are of one population"
+    if np.isfinite(bounds).any():
+        remedy = f"widen the bounds {bounds[0]:g} and {bounds[1]:g} (the factors go from {factor.min():.4g} to {factor.max():.4g}), {remedy}"
+    raise AnalysisError(
+        Problem(
+            f"calibration does not meet {found.names[j]}: {reached[j]:.6g} reached of {found.wanted[j]:.6g}",
+            "totals",
+            remedy,
+        )
+        for j in missed
+    )
+
+
+def _normal_of(margins: list[Margin]) -> Callable[[FloatArray], NormalEquations]:
+    """X'WX of the indicators of margins: the largest is diagonal, one class of each other is implied by it."""
+    sizes = [len(margin.labels) for margin in margins]
+    offsets = np.cumsum([0, *sizes]).tolist()
+    largest = int(np.argmax(sizes))
+    first = range(offsets[largest], offsets[largest + 1])
+    implied = tuple(offset for i, offset in enumerate(offsets[:-1]) if i != largest)
+    x = indicators(margins)
+    return lambda weight: NormalEquations(x, weight, first, implied)
+
+
+def _adjust_margins(design: SurveyDesign, method: str, cell: IntArray, margins: list[Margin], fit: Fit) -> SurveyDesign:
+    return _adjust(design, method, cell, indicators(margins), _normal_of(margins), fit)
 
 
 def _adjust(
-    design: SurveyDesign, method: str, cell: IntArray, factor: FloatArray, codes: list[IntArray]
+    design: SurveyDesign,
+    method: str,
+    cell: IntArray,
+    x: "csr_array[Any, tuple[int, int]]",
+    normal: Callable[[FloatArray], NormalEquations],
+    factors: Fit,
 ) -> SurveyDesign:
-    """One step: weights times the factor of their cell, and the regression on the indicators of `codes`."""
-    from scipy.sparse import csr_array
-
-    cells = len(factor)
-    sizes = [int(code.max()) + 1 for code in codes]
-    offsets = np.cumsum([0, *sizes[:-1]])
-    columns = np.column_stack([code + offset for code, offset in zip(codes, offsets, strict=True)]).ravel()
-    start = np.arange(0, cells * len(codes) + 1, len(codes))
-    indicators = csr_array((np.ones(len(columns)), columns, start), shape=(cells, sum(sizes)))
-    before = np.bincount(cell, weights=design.weight, minlength=cells).astype(np.float64)
-    normal = NormalEquations.of_margins(codes, before)
-    after = design.weight * factor[cell]
-    return design.adjusted(CalibrationStep(method, cell, indicators, normal, design.weight, after))
+    """One step: weights times the factor of their cell, and the regression on the x of the cells."""
+    before = weight_by_cell(cell, design.weight, x.shape[0])
+    factor = factors(before)
+    if (factor == 0).any():
+        count = int((factor[cell] == 0).sum())
+        what = f"{count} rows would have the weight 0"
+        raise AnalysisError(Problem(what, "bounds", "give a lower bound above 0, such as 0.1"))
+    after = times_factor(design.weight, factor, cell)
+    return design.adjusted(CalibrationStep(method, cell, x, normal(before), design.weight, after))

@@ -1,17 +1,33 @@
-"""The commands of analysis: weights, estimate, report.
+"""The commands of analysis: weights, estimate, report; `compare` is in analysis.cli_compare.
 
 They find an instance's extracts by the folders' names alone (INSTANCE/extracts/<wave>/) and import what computes only
 when they run, so that help comes at once.
 """
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from analysis.cli_options import (
+    CALIBRATION,
+    DESIGN,
+    FILE,
+    JSON,
+    OF_A_DESIGN,
+    OF_A_WAVE,
+    READING,
+    REPLICATES,
+    RULES,
+    STATISTIC,
+    WAVE,
+    is_data,
+    options,
+    refuse,
+)
+from analysis.cli_show import print_json
 from analysis.errors import AnalysisError, Problem
 
 if TYPE_CHECKING:
@@ -19,53 +35,47 @@ if TYPE_CHECKING:
 
 INSTANCE_KEY = "sipas.instance"
 MANIFEST = "manifest.json"
-DATA_FILES = (".csv", ".parquet")
-Command = TypeVar("Command", bound=Callable[..., Any])
-OF_A_WAVE = ("cells", "register", "minimum", "margins", "item_method", "roll_up")
+IS_OF_A_FILE = ("is for a data file of your own; a wave has its register, frame and rules", "leave it out")
+IS_OF_A_WAVE = ("is for a wave, not for a data file", "leave it out, or name a wave or an extract")
 OF_A_FILE = (
-    *("statistic", "variables", "denominator", "by", "weight", "stratum", "psu", "fpc", "missing", "nest", "level"),
+    *OF_A_DESIGN,
+    *(
+        "statistic",
+        "variables",
+        "denominator",
+        "by",
+        "missing",
+        "level",
+        "df",
+        "interval",
+        "of",
+        "q",
+        "rule",
+        "factors",
+    ),
+    "value_words",
 )
-"""Parameters of `estimate` that speak of the one and not of the other."""
-
-
-def _options(command: Command) -> Command:
-    """What weights, estimate and report have in common."""
-    for option in reversed(
-        (
-            click.option(
-                "--cells", is_flag=True, help="Post-stratify centre × field instead of raking to both margins."
-            ),
-            click.option("--register", type=click.Path(dir_okay=False), help="Register file instead of the extract's."),
-            click.option(
-                "--minimum", type=click.IntRange(min=1), help="Responses a class needs; else it joins another."
-            ),
-            click.option(
-                "--margins",
-                type=click.Path(dir_okay=False),
-                help="Totals of residents to rake a sample wave to: CSV margin,class,total.",
-            ),
-            click.option("--json", "as_json", is_flag=True, help="Print JSON for machines."),
-        )
-    ):
-        command = option(command)
-    return command
-
-
-def _rules(command: Command) -> Command:
-    methods, roll_ups = ("top2", "mean5", "mean01"), ("pooled", "item_mean", "factor_mean", "area_mean")
-    command = click.option("--roll-up", type=click.Choice(roll_ups), help="From items to the index.")(command)
-    return click.option("--item-method", type=click.Choice(methods), help="Score of one answer.")(command)
+"""Parameters of `estimate` that speak of a data file and not of a wave."""
 
 
 @click.command()
-@click.argument("target", metavar="WAVE|EXTRACT")
-@_options
-@click.option("--output", type=click.Path(file_okay=False), help="Folder to write to. [INSTANCE/reports/<wave>]")
+@click.argument("target", metavar="WAVE|EXTRACT|DATA")
+@options(WAVE, CALIBRATION, DESIGN, REPLICATES, READING, JSON)
+@click.option("--column", default="final_weight", show_default=True, help="What to call the new column of a data file.")
+@click.option("--output", type=click.Path(), help="Folder for a wave [INSTANCE/reports/<wave>]; file for a data file.")
 def weights(target: str, as_json: bool, output: str | None, **given: Any) -> None:
-    """Weight a wave, to its dossier register or by its frame: weights.parquet and weights.json.
+    """Weight a wave to its dossier register or by its frame, or a data file of your own to totals you bring.
 
+    \b
     Example: sipas weights 2026-q4
+    Example: sipas weights answers.csv --rake totals.csv --weight w --output weighted.parquet
     """
+    if is_data(target):
+        refuse(OF_A_WAVE, *IS_OF_A_WAVE)
+        from analysis.cli_weights import weigh_data
+
+        return weigh_data(Path(target), given, as_json, output)
+    refuse((*OF_A_DESIGN, "column"), *IS_OF_A_FILE)
     from analysis.about import weights_json
     from analysis.output import replacing, write_weights
     from analysis.rules import SIMULATED
@@ -73,7 +83,7 @@ def weights(target: str, as_json: bool, output: str | None, **given: Any) -> Non
 
     extract = find_extract(target)
     directory = _directory(output, extract)
-    weighting = weigh(extract, Given(**given))
+    weighting = weigh(extract, Given(**{name: given[name] for name in OF_A_WAVE}))
     with replacing(directory) as parts:
         files = write_weights(weighting, extract, parts)
     if as_json:
@@ -88,8 +98,7 @@ def weights(target: str, as_json: bool, output: str | None, **given: Any) -> Non
 
 @click.command()
 @click.argument("target", metavar="WAVE|EXTRACT")
-@_options
-@_rules
+@options(WAVE, RULES, JSON)
 @click.option("--lang", type=click.Choice(["vi", "en"]), default="vi", show_default=True, help="Language of the page.")
 @click.option("--output", type=click.Path(file_okay=False), help="Folder to write to. [INSTANCE/reports/<wave>]")
 def report(target: str, as_json: bool, lang: Any, output: str | None, **given: Any) -> None:
@@ -125,58 +134,23 @@ def report(target: str, as_json: bool, lang: Any, output: str | None, **given: A
 
 @click.command()
 @click.argument("target", metavar="WAVE|EXTRACT|DATA")
-@_options
-@_rules
-@click.option("--statistic", type=click.Choice(["mean", "proportion", "total", "ratio"]), default="mean")
-@click.option("--variable", "variables", multiple=True, help="Column to estimate; may be given several times.")
-@click.option("--denominator", help="Column under the ratio.")
-@click.option("--by", multiple=True, help="Column that makes domains; several are crossed.")
-@click.option("--weight", help="Column of weights; without it every row counts 1.")
-@click.option("--stratum", multiple=True, help="Column of strata; once for each stage.")
-@click.option("--psu", multiple=True, help="Column of sampling units; once for each stage.")
-@click.option("--fpc", multiple=True, help="Column of population counts of units; once for each stage.")
-@click.option("--missing", multiple=True, type=int, help="Code that means no answer.")
-@click.option("--nest", is_flag=True, help="PSU labels are repeated from stratum to stratum.")
-@click.option("--level", type=click.FloatRange(50, 99.99), default=95, show_default=True, help="Confidence, per cent.")
-@click.option("--output", type=click.Path(dir_okay=False), help="Write the table to this CSV file.")
-def estimate(target: str, as_json: bool, output: str | None, **given: Any) -> None:
-    """Estimate a wave's scores, or columns of a data file of your own (CSV, Parquet).
+@options(WAVE, STATISTIC, RULES, DESIGN, REPLICATES, CALIBRATION, READING, JSON)
+@click.option("--output", type=FILE, help="Write the table to this .csv, .parquet or .xlsx file.")
+@click.option("--plot", type=FILE, help="Draw the estimates with their intervals to this .svg or .png file.")
+def estimate(target: str, as_json: bool, output: str | None, plot: str | None, **given: Any) -> None:
+    """Estimate a wave's scores, or columns of a data file of your own: CSV, Parquet, SPSS (.sav), Stata (.dta).
 
     \b
     Example: sipas estimate 2026-q4 --output scores.csv
     Example: sipas estimate answers.csv --variable satisfied --statistic proportion --by field --weight w --psu day
     """
-    from analysis import cli_estimate
-
-    if Path(target).suffix.lower() in DATA_FILES:
-        _refuse(OF_A_WAVE, "is for a wave, not for a data file", "leave it out, or name a wave or an extract")
-        table = cli_estimate.of_file(Path(target), given)
+    if is_data(target):
+        refuse(OF_A_WAVE, *IS_OF_A_WAVE)
     else:
-        _refuse(OF_A_FILE, "is for a data file of your own; a wave has its rules", "leave it out")
-        from analysis.waves import Given, score
+        refuse(OF_A_FILE, *IS_OF_A_FILE)
+    from analysis.cli_estimate import estimate_command
 
-        wanted = Given(**{name: given[name] for name in OF_A_WAVE})
-        table = cli_estimate.of_wave(score(find_extract(target), wanted))
-    if output:
-        cli_estimate.write(table, Path(output))
-        click.echo(f"written: {output}", err=as_json)
-    if as_json:
-        print_json(table.as_json())
-    elif not output:
-        click.echo(table.as_text())
-
-
-def _refuse(names: tuple[str, ...], what: str, remedy: str) -> None:
-    """An option that would be passed over in silence is an error."""
-    context = click.get_current_context()
-    given = [
-        parameter.opts[0]
-        for parameter in context.command.params
-        if parameter.name in names
-        and context.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE
-    ]
-    if given:
-        raise AnalysisError(Problem(f"{option} {what}", option, remedy) for option in given)
+    estimate_command(target, given, as_json, output, plot, find_extract)
 
 
 def find_extract(target: str) -> "Extract":
@@ -244,7 +218,3 @@ class _progress:
 
     def __exit__(self, *error: object) -> None:
         self.bar.__exit__(*error)
-
-
-def print_json(content: Any) -> None:
-    click.echo(json.dumps(content, ensure_ascii=False, indent=2, default=str))

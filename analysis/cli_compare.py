@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from analysis.cli import find_extract, print_json
+from analysis.cli import find_extract
+from analysis.cli_show import print_json
 
 if TYPE_CHECKING:
     from analysis.comparable import Comparison

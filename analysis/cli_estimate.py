@@ -1,106 +1,112 @@
 """Tables of the command `sipas estimate`, for people and for machines.
 
-Public: of_wave, of_file, write, headline, ShownTable.
+Public: of_wave, of_file, write, headline.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from math import isfinite
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import click
+
 from analysis.about import about
-from analysis.datafile import Request, estimate_file
-from analysis.estimates import COLUMNS as NUMBERS
-from analysis.estimates import Estimates
-from analysis.output import json_text, replacing, table_csv
+from analysis.cli_options import OF_A_WAVE, design_request, file_format, is_data
+from analysis.cli_progress import Waiting
+from analysis.cli_show import print_json
+from analysis.datafile import Source
+from analysis.extract import Extract
+from analysis.filestatistic import UNITS, FileEstimates, Request, estimate_file
+from analysis.opendata import open_data
+from analysis.picture import PICTURE_SUFFIXES, picture_of_file, picture_of_wave, write_picture
 from analysis.rules import NOT_RAKED, SIMULATED, notice
+from analysis.showntable import ShownTable, brief, decimals, of_estimates
+from analysis.tablefile import TABLE_SUFFIXES, check_suffix, write_table
 from analysis.verdicts import MEASURES
 from analysis.wave_result import COLUMNS, AnyResult, SampleResult, Score
+from analysis.waves import Given, score
 
+RULES_OF_A_WAVE = (*OF_A_WAVE, "item_method", "roll_up")
 SHORT = ("value", "ci_low", "ci_high", "df", "n", "n_eff", "responses", "dossiers", "verdict", "suppressed")
 
 
-@dataclass(frozen=True)
-class ShownTable:
-    """Rows under a header. A terminal gets `lines`, then the columns `shown` of the rows in `brief`; JSON gets all rows
-    after `context`.
-    """
-
-    header: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
-    context: Mapping[str, Any] = field(default_factory=dict)
-    lines: tuple[str, ...] = ()
-    shown: tuple[str, ...] = ()
-    brief: tuple[tuple[Any, ...], ...] | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        return {**self.context, "rows": [dict(zip(self.header, map(_plain, row), strict=True)) for row in self.rows]}
-
-    def as_text(self) -> str:
-        """Columns aligned, numbers to the right, two decimals."""
-        places = [self.header.index(name) for name in self.shown or self.header]
-        rows = self.rows if self.brief is None else self.brief
-        cells = [[self.header[place] for place in places]]
-        cells += [[_brief(row[place]) for place in places] for row in rows]
-        widths = [max(len(line[column]) for line in cells) for column in range(len(places))]
-        words = [all(isinstance(row[place], str) for row in rows) for place in places]
-        lines = [
-            "  ".join(
-                cell.ljust(width) if left else cell.rjust(width)
-                for cell, width, left in zip(line, widths, words, strict=True)
-            ).rstrip()
-            for line in cells
-        ]
-        return "\n".join((*self.lines, *lines))
+def estimate_command(
+    target: str,
+    given: Mapping[str, Any],
+    as_json: bool,
+    output: str | None,
+    plot: str | None,
+    find_extract: Callable[[str], Extract],
+) -> None:
+    """Estimate, then write what was asked for: table, picture, JSON, or the table on the terminal."""
+    for name, known in ((output, TABLE_SUFFIXES), (plot, PICTURE_SUFFIXES)):
+        if name:
+            check_suffix(Path(name), "--plot" if known is PICTURE_SUFFIXES else "--output", known)
+    with Waiting() as step:
+        if is_data(target):
+            table, found = of_file(Path(target), given, step)
+            draw = partial(picture_of_file, table, found.by)
+        else:
+            step("scoring the wave")
+            result = score(find_extract(target), Given(**{name: given[name] for name in RULES_OF_A_WAVE}))
+            table = of_wave(result)
+            draw = partial(picture_of_wave, result)
+        if output:
+            step(f"writing {Path(output).name}")
+            write(table, Path(output))
+        if plot:
+            step(f"drawing {Path(plot).name}")
+            write_picture(draw(), Path(plot))
+    for name in (output, plot):
+        if name:
+            click.echo(f"written: {name}", err=as_json)
+    if as_json:
+        print_json(table.as_json())
+    elif not output and not plot:
+        click.echo(table.as_text())
 
 
 def of_wave(result: AnyResult) -> ShownTable:
     """The published index, areas and overall satisfaction, for all and by field; the file holds every measure."""
     rows = tuple(tuple(getattr(row, name) for name in COLUMNS) for row in result.scores)
     shown = ("domain", "measure", *SHORT)
-    brief = tuple(row for row in rows if (found := row[COLUMNS.index("measure")]) in MEASURES or found[:5] == "area:")
-    return ShownTable(COLUMNS, rows, about(result), _notices(result), shown, brief)
+    short = tuple(row for row in rows if (found := row[COLUMNS.index("measure")]) in MEASURES or found[:5] == "area:")
+    return ShownTable(COLUMNS, rows, about(result), _notices(result), shown, short)
 
 
-def of_file(path: Path, given: Mapping[str, Any]) -> ShownTable:
-    request = Request(
-        statistic=given["statistic"],
-        variables=given["variables"],
-        denominator=given["denominator"],
-        weight=given["weight"],
-        stratum=given["stratum"],
-        psu=given["psu"],
-        fpc=given["fpc"],
-        by=given["by"],
-        level=given["level"] / 100,
-        missing=given["missing"],
-        nest=given["nest"],
+def file_request(given: Mapping[str, Any], source: Source) -> Request:
+    """What was typed, as a request. A level is per cent on the command line and a share in Python."""
+    names = ("statistic", "variables", "denominator", "by", "df", "missing", "interval", "of", "q", "rule")
+    chosen = {name: given[name] for name in names if name in given}
+    for name in ("factors", "item_method", "roll_up"):
+        chosen[name] = given.get(name) or (() if name == "factors" else None)
+    return Request(**chosen, level=given["level"] / 100, design=design_request(given))
+
+
+def of_file(path: Path, given: Mapping[str, Any], done: Callable[[str], None]) -> tuple[ShownTable, FileEstimates]:
+    """Estimates from a data file, as a table and as they are."""
+    source = open_data(path, file_format(given))
+    request = file_request(given, source)
+    found = estimate_file(source, request, done)
+    header, rows = of_estimates(found.estimates, found.by, found.value_words, given["value_words"] or "beside")
+    estimates = found.estimates
+    intervals = sorted(set(estimates.interval))
+    context = {"data": path.name, "statistic": request.statistic, "level": 100 * request.level, "df": request.df}
+    context |= {"interval": {str(name): how for name, how in zip(estimates.variables, estimates.interval, strict=True)}}
+    context |= {"design": list(found.said)}
+    if found.design.totals:
+        context["totals_sha256"] = found.design.totals.sha256
+    line = (
+        f"{request.statistic} of {path.name}, {UNITS[request.statistic]}; "
+        f"{100 * request.level:g} % intervals: {', '.join(intervals)}; df of the {request.df}"
     )
-    return _of_estimates(path, request, estimate_file(path, request))
-
-
-def _of_estimates(path: Path, request: Request, found: Estimates) -> ShownTable:
-    rows = []
-    for i, domain in enumerate(found.domains):
-        names = domain if isinstance(domain, tuple) else (domain,)
-        for j, variable in enumerate(found.variables):
-            numbers = [getattr(found, name)[i, j].item() for name in NUMBERS]
-            rows.append((*map(str, names), str(variable), *numbers, " ".join(found.flags[i, j])))
-    domains = request.by or ("domain",)
-    context = {"data": path.name, "statistic": request.statistic, "level": 100 * request.level}
-    context |= {"interval": dict(zip(map(str, found.variables), found.interval, strict=True))}
-    intervals = ", ".join(sorted(set(found.interval)))
-    line = f"{request.statistic} of {path.name}; {100 * request.level:g} % intervals: {intervals}; df of the domain"
-    return ShownTable((*domains, "variable", *NUMBERS, "flags"), tuple(rows), context, (line,))
+    places = decimals(header, rows)
+    return ShownTable(header, rows, context, (line, *found.said), places=places), found
 
 
 def write(table: ShownTable, path: Path) -> None:
-    """The whole table as CSV, put in its place only when it is complete; for a wave with what it rests on beside it."""
-    with replacing(path.resolve().parent) as parts:
-        (parts / path.name).write_text(table_csv(table.header, table.rows), encoding="utf-8", newline="")
-        if table.header == COLUMNS:
-            (parts / f"{path.stem}.about.json").write_text(json_text(table.context), encoding="utf-8")
+    """The whole table as CSV, Parquet or a workbook; for a wave with what it rests on beside a CSV."""
+    write_table(path, table.header, table.rows, table.context, about=table.header == COLUMNS)
 
 
 def headline(result: AnyResult) -> str:
@@ -135,23 +141,11 @@ def _sentence(row: Score) -> str:
     if row.value is None:
         return f"index: not shown ({row.suppressed}); {row.note}"
     dossiers = "" if row.dossiers is None else f" / {row.dossiers} dossiers"
-    counts = f"n {row.n}, n_eff {_brief(row.n_eff)}, {row.responses} responses{dossiers}"
+    counts = f"n {row.n}, n_eff {brief(row.n_eff)}, {row.responses} responses{dossiers}"
     return f"{_numbers(row)}, {row.verdict or 'no verdict'}; {counts}"
 
 
 def _numbers(row: Score) -> str:
     if row.value is None:
         return f"index: not shown ({row.suppressed}); {row.note}"
-    return f"index {_brief(row.value)} ({row.level:g} % interval {_brief(row.ci_low)} to {_brief(row.ci_high)})"
-
-
-def _brief(value: Any) -> str:
-    if value is None or (isinstance(value, float) and not isfinite(value)):
-        return "-"
-    if isinstance(value, float):
-        return f"{value:.0f}" if value.is_integer() and abs(value) >= 1 else f"{value:.2f}"
-    return str(value)
-
-
-def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and not isfinite(value) else value
+    return f"index {brief(row.value)} ({row.level:g} % interval {brief(row.ci_low)} to {brief(row.ci_high)})"

@@ -1,143 +1,126 @@
-"""Estimates from a data file of the analyst's own: named columns in, `Estimates` out.
+"""A data file of the analyst's own as named columns, whatever kind of file it is.
 
-Public: Request, estimate_file, read_data.
+Public: Source, DataFile, FileFormat, matching, missing_column, refuse_twice, as_labels, text_labels. Files are opened by
+analysis.opendata.
 """
 
-import csv
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
-from analysis.design import SurveyDesign
 from analysis.errors import AnalysisError, Problem
-from analysis.estimates import Estimates
-from analysis.estimators import mean, proportion, ratio, total
-from analysis.parquet import read_parquet
 
-Statistic = Literal["mean", "proportion", "total", "ratio"]
-SUFFIXES = (".csv", ".parquet")
-MOST_HEADER = 1 << 20
-SIMPLE: Mapping[str, Callable[..., Estimates]] = {"mean": mean, "proportion": proportion, "total": total}
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+Separator = Literal["comma", "semicolon", "tab"]
+Decimal = Literal["point", "comma"]
 
 
 @dataclass(frozen=True)
-class Request:
-    """Names of columns. `stratum`, `psu`, `fpc` have one name a stage; `by` several names to cross."""
+class FileFormat:
+    """How a CSV file is written; the other kinds say it themselves."""
 
-    statistic: Statistic
-    variables: tuple[str, ...]
-    denominator: str | None = None
-    weight: str | None = None
-    stratum: tuple[str, ...] = ()
-    psu: tuple[str, ...] = ()
-    fpc: tuple[str, ...] = ()
-    by: tuple[str, ...] = ()
-    level: float = 0.95
-    missing: tuple[int, ...] = ()
-    nest: bool = False
+    separator: Separator = "comma"
+    decimal: Decimal = "point"
 
 
-def read_data(path: Path) -> Any:
-    """A CSV (UTF-8, header) or Parquet file as a pandas DataFrame."""
+@dataclass(frozen=True, eq=False)
+class DataFile:
+    """Columns of a file as estimators take them.
 
-    if not path.is_file():
-        raise AnalysisError(Problem("there is no such file", str(path), "give the path of a CSV or Parquet file"))
-    if path.stat().st_size == 0:
-        raise _empty(path)
-    try:
-        if path.suffix.lower() == ".parquet":
-            data = read_parquet(path.read_bytes()).to_pandas(use_threads=False)
-        else:
-            data = _read_csv(path)
-    except UnicodeDecodeError as error:
-        what = "the file is not in UTF-8"
-        raise AnalysisError(Problem(what, str(path), "save it as CSV UTF-8 in the spreadsheet")) from error
-    except (ValueError, OSError, csv.Error) as error:
-        what = f"the file cannot be read: {str(error).strip()}"
-        raise AnalysisError(Problem(what, str(path), "CSV in UTF-8 with a header, or Parquet")) from error
-    if data.empty:
-        raise AnalysisError(Problem("the file has a header and no rows", str(path), "give one row for each response"))
-    return data
+    Attributes
+    ----------
+    numbers : name -> ndarray, shape (rows,): numbers, NaN where there is none; object where the file holds text
+    labels : name -> ndarray, shape (rows,): integers where all are, else text, None where there is none
+    value_words : name -> label -> its words, from SPSS and Stata; empty for other files
+    """
+
+    path: Path
+    rows: int
+    numbers: Mapping[str, "NDArray[Any]"] = field(repr=False)
+    labels: Mapping[str, "NDArray[Any]"] = field(repr=False)
+    value_words: Mapping[str, Mapping[Any, str]] = field(default_factory=dict, repr=False)
 
 
-def _empty(path: Path) -> AnalysisError:
-    return AnalysisError(Problem("the file is empty", str(path), "give a header and one line for each response"))
+class Source(Protocol):
+    """An open file: the names of its columns are known, nothing else is read yet."""
+
+    path: Path
+    names: tuple[str, ...]
+
+    def read(self, numbers: Collection[str], labels: Collection[str]) -> DataFile:
+        """These columns, those under `numbers` to compute with, those under `labels` to tell rows apart."""
+        ...
+
+    def whole(self) -> "pa.Table":
+        """Every column in its place."""
+        ...
 
 
-def _read_csv(path: Path) -> Any:
-    """Pandas would take lines longer than the header for a labelled index: a decimal comma must not pass like that."""
-    import warnings
+def matching(source: Source, patterns: Iterable[str], option: str) -> tuple[str, ...]:
+    """Columns that names or patterns (`q*`, `rw[0-9]`) stand for, in the order given, then of the file.
 
-    import pandas as pd
-
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        line = file.readline(MOST_HEADER)
-    if sign := next((sign for sign in ";\t" if sign in line and "," not in line), ""):
-        name = "semicolons" if sign == ";" else "tabs"
-        raise AnalysisError(Problem(f"{name} between the columns", f"{path}, line 1", "CSV has commas between columns"))
-    header = next(csv.reader([line]), [])
-    if twice := sorted({name for name in header if header.count(name) > 1}):
-        what = f"columns come twice: {', '.join(twice)}"
-        raise AnalysisError(Problem(what, f"{path}, line 1", "give each column a name of its own"))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        try:
-            return pd.read_csv(path, index_col=False, low_memory=False, encoding="utf-8-sig")
-        except pd.errors.EmptyDataError as error:
-            raise _empty(path) from error
-        except pd.errors.ParserWarning as error:
-            what, remedy = "lines have more columns than the header", "no comma inside a number: write 1.5, not 1,5"
-            raise AnalysisError(Problem(what, str(path), remedy)) from error
-
-
-def estimate_file(path: Path, request: Request) -> Estimates:
-    """Read, build the design, estimate; every column that is not there is named."""
-    data = read_data(path)
-    names = (*request.variables, request.denominator, request.weight, *request.stratum, *request.psu, *request.fpc)
-    _require(path, request, data, [name for name in (*names, *request.by) if name])
-    try:
-        return _estimates(data, request)
-    except AnalysisError as error:
-        raise AnalysisError(_in_the_file(problem, path, request) for problem in error.problems) from error
-
-
-def _estimates(data: Any, request: Request) -> Estimates:
-    design = SurveyDesign(
-        data[request.weight].to_numpy() if request.weight else np.ones(len(data)),
-        stratum=[data[name].to_numpy() for name in request.stratum] or None,
-        psu=[data[name].to_numpy() for name in request.psu] or None,
-        fpc=[data[name].to_numpy() for name in request.fpc] or None,
-        nest=request.nest,
-    )
-    y = data[list(request.variables)]
-    by = [data[name].to_numpy() for name in request.by] or None
-    if request.statistic == "ratio":
-        return ratio(design, y, data[request.denominator], by=by, level=request.level, missing=request.missing)
-    return SIMPLE[request.statistic](design, y, by=by, level=request.level, missing=request.missing)
-
-
-def _in_the_file(problem: Problem, path: Path, request: Request) -> Problem:
-    """The problem by the names of the file's columns; rows count from 0, as in the estimators."""
-    part, separator, rest = problem.where.partition(",")
-    columns = {"weight": request.weight, "y": ", ".join(request.variables), "x": request.denominator}
-    columns |= {"psu": ", ".join(request.psu), "stratum": ", ".join(request.stratum), "by": ", ".join(request.by)}
-    row = " (the first under the header is 0)" if " row " in rest else ""
-    where = f"{path}, column {columns.get(part) or part}{separator}{rest}{row}"
-    return Problem(problem.what, where, problem.remedy)
-
-
-def _require(path: Path, request: Request, data: Any, names: list[str]) -> None:
-    remedy = f"columns there are: {', '.join(map(str, list(data.columns)[:30]))}"
-    problems = [Problem(f"there is no column {name!r}", str(path), remedy) for name in names if name not in data]
-    if request.statistic not in get_args(Statistic):
-        choices = ", ".join(get_args(Statistic))
-        problems.append(Problem(f"there is no statistic {request.statistic!r}", "--statistic", f"one of {choices}"))
-    if not request.variables:
-        problems.append(Problem("no variable is named", "--variable", "give --variable COLUMN, once or more"))
-    if (request.statistic == "ratio") != bool(request.denominator):
-        problems.append(Problem("a ratio, and only a ratio, has a denominator", "--denominator", "name its column"))
+    A column that is called exactly so comes before a pattern. Every name that is not there is a problem of its own.
+    """
+    found: dict[str, None] = {}
+    problems = []
+    for pattern in patterns:
+        names = [pattern] if pattern in source.names else [n for n in source.names if fnmatchcase(n, pattern)]
+        if not names:
+            problems.append(missing_column(source, pattern, option))
+        found |= dict.fromkeys(names)
     if problems:
         raise AnalysisError(problems)
+    return tuple(found)
+
+
+def missing_column(source: Source, name: str, option: str) -> Problem:
+    """There is no such column: the nearest names first, then the first of the file."""
+    from difflib import get_close_matches
+
+    folded = {one.casefold(): one for one in reversed(source.names)}
+    near = [folded[one] for one in get_close_matches(name.casefold(), folded, 3, 0.7)]
+    there = ", ".join(source.names[:30]) + (f" and {len(source.names) - 30} more" if len(source.names) > 30 else "")
+    remedy = f"is it {' or '.join(near)}? " if near else ""
+    return Problem(f"there is no column {name!r}", f"{source.path}, {option}", f"{remedy}columns there are: {there}")
+
+
+def refuse_twice(names: Sequence[str], where: str) -> None:
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        what = f"columns come twice: {', '.join(twice)}"
+        raise AnalysisError(Problem(what, where, "give each column a name of its own"))
+
+
+def as_labels(values: "NDArray[Any]") -> "NDArray[Any]":
+    """Whole numbers as integers, so that a domain is called 3 and not 3.0; other numbers and words as they are."""
+    if values.dtype.kind == "f":
+        known = values[~np.isnan(values)]
+        if not (np.isfinite(known).all() and (known == np.trunc(known)).all() and (np.abs(known) < 2**53).all()):
+            return values
+        if len(known) == len(values):
+            return values.astype(np.int64)
+        found = np.full(len(values), None, dtype=object)
+        found[~np.isnan(values)] = known.astype(np.int64).tolist()
+        return found
+    return values
+
+
+def text_labels(values: "NDArray[Any]") -> "NDArray[Any]":
+    """Text that is all whole numbers as integers; a code with a nought before it (00691) keeps all of them text."""
+    kept = [value for value in dict.fromkeys(values.tolist()) if value is not None]
+    if not all(_whole(value) for value in kept):
+        return values
+    number = {value: int(value) for value in kept}
+    found = np.array([number.get(value) for value in values.tolist()], dtype=object)
+    return found.astype(np.int64) if None not in found else found
+
+
+def _whole(text: str) -> bool:
+    digits = text.removeprefix("-")
+    return digits.isascii() and digits.isdigit() and len(digits) < 19 and (digits[0] != "0" or text == "0")

@@ -1,9 +1,9 @@
-"""Least squares on the indicators of one or several classifications, without forming or inverting the whole X'WX.
+"""Least squares on auxiliary variables known by cell, without forming the inverse of the whole X'WX.
 
 Public: NormalEquations.
 """
 
-from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,77 +16,98 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
+_BLOCK = 1 << 20  # numbers of X held at once as a full table
+_COLLINEAR = 1e-11  # of a squared length: what remains of a column less than this is implied by the others
 
-@dataclass(frozen=True, eq=False)
+
 class NormalEquations:
-    """X'WX B = right for X the indicators of several margins side by side.
+    """X'WX B = right, formed when first solved.
 
-    The block of the largest margin is diagonal and is eliminated first; what remains (the Schur complement) has the size
-    of the other margins. One class of each other margin is implied by the rest and gets the coefficient 0.
+    The block of the largest classification is diagonal and is eliminated first; what remains (the Schur complement) has
+    the size of the other columns. Columns that others imply are told apart by a generalised inverse, so that the fitted
+    values are those of any choice among them.
 
-    Attributes
+    Parameters
     ----------
-    columns : all classes of all margins
-    first : ndarray, columns of the largest margin; `diagonal`, their weights
-    other : ndarray, columns of the other margins, the implied ones left out
-    cross : csr_array, shape (other, first); `complement`, its generalised inverse, shape (other, other)
+    x : csr_array, shape (cells, columns)
+    weight : ndarray, shape (cells,)
+    first : columns of a classification: 0/1, one of them in each cell; may be empty
+    implied : columns known to be implied by others, which get the coefficient 0
     """
 
-    columns: int
-    first: IntArray
-    diagonal: FloatArray
-    other: IntArray
-    cross: "csr_array[Any, tuple[int, int]]"
-    complement: FloatArray
+    def __init__(
+        self,
+        x: "csr_array[Any, tuple[int, int]]",
+        weight: FloatArray,
+        first: range = range(0),
+        implied: tuple[int, ...] = (),
+    ) -> None:
+        self.x, self.weight, self.first, self.implied = x, weight, first, implied
 
-    @classmethod
-    def of_margins(cls, codes: list[IntArray], weight: FloatArray) -> "NormalEquations":
-        """From the class of each cell in every margin and the weight of each cell."""
+    @property
+    def columns(self) -> int:
+        return int(self.x.shape[1])
+
+    @cached_property
+    def other(self) -> IntArray:
+        """Columns outside the first classification that are not known to be implied."""
+        left = np.ones(self.columns, dtype=bool)
+        left[np.array([*self.first, *self.implied], dtype=np.int64)] = False
+        return np.flatnonzero(left)
+
+    @cached_property
+    def diagonal(self) -> FloatArray:
+        """Weights of the classes of the first classification."""
+        return np.asarray((self.x.T @ self.weight)[self.first.start : self.first.stop], dtype=np.float64)
+
+    @cached_property
+    def _blocks(self) -> tuple["csr_array[Any, tuple[int, int]]", FloatArray]:
+        """Other columns against the first classification, and the generalised inverse of what it leaves of them."""
         from scipy.sparse import csr_array
 
-        sizes = [int(code.max()) + 1 for code in codes]
-        offsets = np.cumsum([0, *sizes])
-        largest = int(np.argmax(sizes))
-        rest = [i for i in range(len(codes)) if i != largest]
-        other = np.array([c for i in rest for c in range(offsets[i] + 1, offsets[i + 1])], dtype=np.int64)
-        cells = np.arange(len(weight))
-        x = [
-            csr_array(
-                (weight if i == largest else np.ones(len(weight)), (cells, codes[i])), shape=(len(weight), sizes[i])
-            )
-            for i in range(len(codes))
-        ]
-        diagonal = np.bincount(codes[largest], weights=weight).astype(np.float64)
-        cross = np.zeros((len(other), sizes[largest]))
-        square = np.zeros((len(other), len(other)))
-        position = np.concatenate([[0], np.cumsum([sizes[i] - 1 for i in rest])])
-        for a, i in enumerate(rest):
-            rows = slice(position[a], position[a + 1])
-            cross[rows] = (x[i].T @ x[largest]).toarray()[1:]
-            for b, j in enumerate(rest):
-                weighted = csr_array((weight, (cells, codes[j])), shape=x[j].shape)
-                square[rows, position[b] : position[b + 1]] = (x[i].T @ weighted).toarray()[1:, 1:]
-        sparse = csr_array(cross)
-        first = np.arange(offsets[largest], offsets[largest + 1])
-        scale = 1 / np.sqrt(np.diag(square))
-        schur = square - np.asarray((sparse / diagonal) @ cross.T)
-        inverse = _generalised_inverse(schur * scale * scale[:, None]) * scale * scale[:, None]
-        return cls(int(offsets[-1]), first, diagonal, other, sparse, inverse)
+        product = csr_array(_gram(self.x, self.weight))
+        rows = csr_array(product[self.other])
+        cross = csr_array(rows[:, np.arange(self.first.start, self.first.stop, dtype=np.int64)])
+        square = np.asarray(rows[:, self.other].toarray(), dtype=np.float64)
+        length = np.diag(square).copy()
+        if len(self.first):
+            square -= np.asarray(((cross * _inverted(self.diagonal)) @ cross.T).toarray())
+        scale = np.sqrt(np.where(length > 0, 1 / np.where(length > 0, length, 1.0), 0.0))
+        return cross, _generalised_inverse(square * scale * scale[:, None]) * scale * scale[:, None]
 
     def solve(self, right: FloatArray) -> FloatArray:
         """Coefficients, shape (columns, m), from X'Wy, shape (columns, m)."""
         result = np.zeros_like(right)
-        own = right[self.first] / self.diagonal[:, None]
+        inverse = _inverted(self.diagonal)[:, None]
+        own = right[self.first.start : self.first.stop] * inverse
         if len(self.other):
-            small = self.complement @ (right[self.other] - self.cross @ own)
+            cross, complement = self._blocks
+            small = complement @ (right[self.other] - cross @ own)
             result[self.other] = small
-            own -= (self.cross.T @ small) / self.diagonal[:, None]
-        result[self.first] = own
+            own -= (cross.T @ small) * inverse
+        result[self.first.start : self.first.stop] = own
         return result
 
 
+def _gram(x: "csr_array[Any, tuple[int, int]]", weight: FloatArray) -> Any:
+    """X'WX; by blocks of full rows where X has few zeros."""
+    cells, columns = x.shape
+    if x.nnz <= 0.2 * cells * columns:
+        return x.T @ x.multiply(weight[:, None]).tocsr()
+    result = np.zeros((columns, columns))
+    step = max(_BLOCK // max(columns, 1), 1)
+    for a in range(0, cells, step):
+        block = x[a : a + step].toarray()
+        result += block.T @ (block * weight[a : a + step, None])
+    return result
+
+
+def _inverted(values: FloatArray) -> FloatArray:
+    return np.where(values != 0, 1 / np.where(values != 0, values, 1.0), 0.0)
+
+
 def _generalised_inverse(scaled: FloatArray) -> FloatArray:
-    """Of a positive semidefinite matrix with a diagonal of at most 1; singular where margins fall apart into groups."""
+    """Of a positive semidefinite matrix with a diagonal of at most 1; singular where columns imply each other."""
     if len(scaled) == 0:
         return scaled
     try:
@@ -95,4 +116,6 @@ def _generalised_inverse(scaled: FloatArray) -> FloatArray:
         smallest = 0.0
     if smallest > 1e-9:
         return np.asarray(np.linalg.inv(scaled), dtype=np.float64)
-    return np.asarray(np.linalg.pinv(scaled, rcond=1e-11, hermitian=True), dtype=np.float64)
+    values, vectors = np.linalg.eigh(scaled)
+    large = np.abs(values) > _COLLINEAR * max(1.0, float(np.abs(values).max()))
+    return np.asarray((vectors[:, large] / values[large]) @ vectors[:, large].T, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Replicate weights through the door: made from a design, brought by the user, kept when weights are calibrated.
+"""Replicate weights through the door: made from a design, brought by the user, kept up when weights are calibrated.
 
 Public: replicate, replicate_design, recalibrated, Replicates.
 """
@@ -9,14 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.design import SurveyDesign
-from analysis.errors import AnalysisError, Problem
-from analysis.replicate_weights import Centre, Replicates
+from analysis.errors import AnalysisError, Problem, not_a_number
+from analysis.labels import IntArray, compact
+from analysis.replicate_weights import MANY, Calibrated, Centre, Dense, Replicates
 from analysis.resampling import Bootstrap, balanced, bootstrap, jackknife
 
 FloatArray = NDArray[np.float64]
 Method = Literal["jackknife", "brr", "fay", "bootstrap"]
 
-__all__ = ["Replicates", "replicate"]
+Given = Literal["weights", "multipliers"]
+
+__all__ = ["Replicates", "recalibrated", "replicate", "replicate_design"]
+
+_BLOCK = 1 << 22  # numbers in one block of cell totals by unit
+_SAME = 1e-12  # multipliers closer than this, relatively, are one: the rest is rounding of weight × multiplier
 
 
 def replicate(
@@ -101,3 +107,177 @@ def _check(design: SurveyDesign, method: str, replicates: int, rho: float, centr
         problems.append(Problem(f"rho is {rho!r}", "rho", "give a number from 0 up to, but not, 1"))
     if problems:
         raise AnalysisError(problems)
+
+
+def replicate_design(
+    weight: Any,
+    replicate_weights: Any,
+    scale: float,
+    rscales: ArrayLike | None = None,
+    centre: Centre = "mean",
+    method: str = "user",
+    df: float | None = None,
+    given: Given = "weights",
+) -> SurveyDesign:
+    """Read replicate weights that came with the data.
+
+    Parameters
+    ----------
+    weight : array_like, shape (n,), > 0, the weights of the estimates themselves
+    replicate_weights : array_like or DataFrame, shape (n, R), one column a replicate
+    scale, rscales : variance = scale · Σ_r rscales_r (θ_r − c)²; `rscales`, shape (R,), is 1 unless given. Jackknife JK1
+        (n − 1)/n; JKn 1 with rscales (n_h − 1)/n_h; BRR 1/R; Fay 1/(R (1 − rho)²); bootstrap 1/(R − 1); successive
+        differences (ACS) 4/R
+    centre : c is the "mean" of the replicates or the "estimate" itself (R's mse=TRUE)
+    method : what to call it
+    df : degrees of freedom; None: rank of the replicate weights − 1, as R's `degf`
+    given : whether the columns are "weights", or "multipliers" of `weight` (R's combined.weights=FALSE)
+
+    Returns
+    -------
+    SurveyDesign with `replicates`
+
+    Raises
+    ------
+    AnalysisError
+        for weights that are missing or not positive, replicate weights that are missing or not as many rows, scales
+        that are negative or not as many as the replicates.
+    """
+    design = SurveyDesign(weight)
+    matrix = _read_replicates(replicate_weights, design.n)
+    rates = _read_scales(scale, rscales, matrix.shape[1], df)
+    if centre not in get_args(Centre) or given not in get_args(Given):
+        raise AnalysisError(
+            Problem(
+                f"there is no centre {centre!r}"
+                if centre not in get_args(Centre)
+                else f"nothing is given as {given!r}",
+                "centre, given",
+                'centre is "mean" or "estimate"; given is "weights" or "multipliers"',
+            )
+        )
+    if given == "weights":
+        matrix = matrix / design.weight[:, None]
+    unit, multiplier = _shared(matrix)
+    made = Replicates(method, unit, Dense(multiplier), float(scale), rates, centre, None, df)
+    return design.with_replicates(made)
+
+
+def _read_replicates(values: Any, rows: int) -> FloatArray:
+    matrix = np.asarray(values)
+    try:
+        matrix = np.ascontiguousarray(matrix, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise not_a_number(matrix.reshape(len(matrix), -1).tolist(), "replicate_weights") from error
+    if matrix.ndim != 2 or len(matrix) != rows or matrix.shape[1] < 2:
+        raise AnalysisError(
+            Problem(
+                f"replicate weights have shape {matrix.shape}, the weights are {rows}",
+                "replicate_weights",
+                "give one row for each weight and one column for each replicate, at least two",
+            )
+        )
+    bad = np.argwhere(~np.isfinite(matrix))
+    if len(bad):
+        raise AnalysisError(
+            Problem(
+                f"{len(bad)} replicate weights are missing or infinite",
+                f"replicate_weights, row {bad[0][0]}, column {bad[0][1]}",
+                "a row that a replicate leaves out has the replicate weight 0",
+            )
+        )
+    return matrix
+
+
+def _read_scales(scale: float, rscales: ArrayLike | None, count: int, df: float | None) -> FloatArray:
+    rates = np.ones(count) if rscales is None else np.asarray(rscales, dtype=np.float64)
+    rates = np.full(count, float(rates)) if rates.ndim == 0 else rates
+    problems = []
+    if rates.shape != (count,) or not (np.isfinite(rates).all() and (rates >= 0).all() and (rates > 0).any()):
+        what = f"rscales have shape {rates.shape}" if rates.shape != (count,) else "rscales are not all numbers ≥ 0"
+        problems.append(Problem(what, "rscales", f"give one number ≥ 0 for each of the {count} replicates"))
+    if not (np.isfinite(scale) and scale > 0):
+        problems.append(Problem(f"scale is {scale!r}", "scale", "give a positive number"))
+    if df is not None and not df > 0:
+        problems.append(Problem(f"df is {df!r}", "df", "give a positive number, or None for rank − 1"))
+    if problems:
+        raise AnalysisError(problems)
+    return rates
+
+
+def _shared(matrix: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Rows with the same multipliers as one unit: unit of each row, multipliers of each unit."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        digits = 10.0 ** (10 - np.floor(np.log10(np.abs(matrix))))
+    rounded = np.where(matrix == 0, 0.0, np.rint(matrix * np.where(np.isfinite(digits), digits, 1.0)))
+    odd = np.random.default_rng(0).integers(1 << 62, size=matrix.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(
+        1
+    )
+    key = (rounded.view(np.uint64) * odd).sum(axis=1, dtype=np.uint64)
+    _, first, unit = np.unique(key, return_index=True, return_inverse=True)
+    unit = unit.ravel().astype(np.int64)
+    result = matrix[first]
+    if (np.abs(result[unit] - matrix) > _SAME * np.abs(matrix)).any():
+        return np.arange(len(matrix)), matrix
+    return unit, result
+
+
+def recalibrated(
+    replicates: Replicates,
+    cell: IntArray,
+    x: Any,
+    before: FloatArray,
+    after: FloatArray,
+    factor_of: Callable[[FloatArray], FloatArray],
+) -> Replicates:
+    """Replicates after a calibration that every one of them goes through too.
+
+    Parameters
+    ----------
+    replicates : Replicates of the weights before
+    cell : ndarray, shape (n,), the cell of each row; x, shape (cells, columns), what a row of the cell adds to the totals
+    before, after : ndarray, shape (n,), the weights
+    factor_of : finds what the weights of each cell are multiplied by, from their sums by cell, both of shape (cells,)
+
+    Returns
+    -------
+    Replicates whose weights meet the totals in every replicate; df = rank − 1, or, of more than 1,000 replicates, the df
+    before
+
+    Raises
+    ------
+    AnalysisError
+        naming the replicates that cannot meet the totals.
+    """
+    cells = x.shape[0]
+    kept, unit = compact(replicates.unit * cells + cell)
+    of_unit, of_cell = kept // cells, kept % cells
+    ratio = np.ones(len(kept))
+    ratio[unit] = before / after
+    total = np.bincount(unit, weights=before).astype(np.float64)
+    factor, problems = np.empty((cells, replicates.count)), []
+    weight = _cell_totals(replicates, of_unit, of_cell, total, cells)
+    for r in range(replicates.count):
+        try:
+            factor[:, r] = factor_of(weight[r])
+        except AnalysisError as error:
+            problems += [Problem(f"replicate {r + 1}: {p.what}", p.where, p.remedy) for p in error.problems]
+    if problems:
+        raise AnalysisError(problems)
+    form = Calibrated(replicates.multipliers, of_unit, of_cell, factor, ratio)
+    method = f"{replicates.method}, each replicate calibrated"
+    df = replicates.df if replicates.count > MANY else replicates.known_df
+    same = (replicates.scale, replicates.rscales, replicates.centre)
+    return Replicates(method, unit, form, *same, group=None, known_df=df)
+
+
+def _cell_totals(replicates: Replicates, unit: IntArray, cell: IntArray, total: FloatArray, cells: int) -> FloatArray:
+    """Weights by cell in every replicate, shape (replicates, cells), from those of units × cells."""
+    from scipy.sparse import csc_array
+
+    table = csc_array((total, (unit, cell)), shape=(replicates.units, cells))
+    result = np.empty((replicates.count, cells))
+    size = max(1, _BLOCK // replicates.units)
+    for a in range(0, cells, size):
+        result[:, a : a + size] = replicates.sums(table[:, a : a + size].toarray())
+    return result

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from analysis.design import SurveyDesign
 from analysis.errors import AnalysisError, Problem
 from analysis.hadamard import hadamard
-from analysis.labels import IntArray
+from analysis.labels import IntArray, compact
 from analysis.replicate_weights import Centre, Dense, LeaveOneOut, Replicates
 from analysis.stages import Stage
 
 FloatArray = NDArray[np.float64]
 Bootstrap = Literal["rao_wu", "canty_davison", "preston"]
+
+_DRAWS = 1 << 15  # units drawn at a time in all replicates together: they stay in the cache
 
 
 # ---- jackknife
@@ -29,27 +31,26 @@ def jackknife(design: SurveyDesign, centre: Centre) -> Replicates:
     stage = design.stages[0]
     count = stage.count.astype(np.float64)
     lone = _lone(design, stage, ("remove", "adjust", "average"))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rscale = np.where(lone, 0.0, stage.scale * ((count - 1) / count) ** 2)
-        raised = count / (count - 1)
+    rscale = np.where(lone, 0.0, stage.scale * ((count - 1) / count) ** 2)
     if not (rscale > 0).any():
         raise AnalysisError(
             Problem(
                 "every stratum was sampled completely: there is nothing to replicate", "fpc", "use the design itself"
             )
         )
-    adjust = lone & (design.lone_psu == "adjust")
+    policy: str = design.lone_psu
+    adjust = lone & (policy == "adjust")
     left = np.flatnonzero((rscale > 0)[stage.group] | adjust[stage.group])
-    group, strata = stage.group[left], len(count)
-    inside, outside, rscales = raised[group], np.ones(len(left)), rscale[group]
-    if adjust.any():
-        alone = adjust[group]
-        inside[alone], outside[alone], rscales[alone] = 0.0, strata / (strata - 1), (strata - 1) / strata
-    scale = len(stage.group) / len(left) if lone.any() and design.lone_psu == "average" else 1.0
-    df = float((count - 1)[rscale > 0].sum() + adjust.sum())
+    strata = len(count)
+    inside = np.where(count > 1, count / np.maximum(count - 1, 1), 0.0)
+    outside = np.where(adjust, strata / max(strata - 1, 1), 1.0)
+    rscale[adjust] = (strata - 1) / strata
+    scale = len(stage.group) / len(left) if lone.any() and policy == "average" else 1.0
+    kept, single = (~lone & (rscale > 0))[stage.group], np.arange(len(stage.group)) + strata
+    balanced = None if adjust.any() else compact(np.where(kept, stage.group, single))[1]
     method = "jackknife (JK1)" if strata == 1 else "jackknife (JKn)"
     form = LeaveOneOut(stage.group, left, inside, outside)
-    return Replicates(method, _of_row(design, stage), form, scale, rscales, centre, df)
+    return Replicates(method, _of_row(design, stage), form, scale, rscale[stage.group[left]], centre, balanced)
 
 
 # ---- balanced repeated replication
@@ -80,11 +81,13 @@ def balanced(design: SurveyDesign, rho: float, centre: Centre) -> Replicates:
     pairs = len(order) // 2
     half = hadamard(pairs)[1 : pairs + 1]
     matrix = np.empty((len(order), half.shape[1]))
+    pair = np.empty(len(order), dtype=np.int64)
+    pair[order] = np.arange(len(order)) // 2
     matrix[order[::2]] = np.where(half, 2 - rho, rho)
     matrix[order[1::2]] = np.where(half, rho, 2 - rho)
     scale = 1 / (half.shape[1] * (1 - rho) ** 2)
     method = "balanced repeated replication" if rho == 0 else f"Fay's method, rho {rho:g}"
-    return Replicates(method, unit, Dense(matrix), scale, np.ones(half.shape[1]), centre, float(pairs))
+    return Replicates(method, unit, Dense(matrix), scale, np.ones(half.shape[1]), centre, pair)
 
 
 # ---- bootstraps
@@ -102,27 +105,29 @@ def bootstrap(design: SurveyDesign, replicates: int, kind: Bootstrap, seed: int 
     scale *= _averaged(design, lone)
     name = {"rao_wu": "Rao and Wu", "canty_davison": "Canty and Davison"}[kind]
     unit, ones = _of_row(design, stage), np.ones(replicates)
-    return Replicates(f"bootstrap ({name})", unit, form, scale, ones, centre, _df(stage, replicates))
+    return Replicates(f"bootstrap ({name})", unit, form, scale, ones, centre, stage.group)
 
 
 def _rao_wu(stage: Stage, replicates: int, rng: np.random.Generator) -> Dense:
     """n − 1 of the n PSUs of a stratum with replacement, each times n/(n − 1); a lone PSU stays as it is."""
-    count, start = stage.count, np.cumsum(stage.count) - stage.count
-    drawn = np.repeat(np.arange(len(count)), count - 1)
-    chosen = rng.integers(count[drawn][:, None], size=(len(drawn), replicates)) + start[drawn][:, None]
-    times = _times(chosen, len(stage.group))
-    times[start[count == 1]] = 1
+    count, end = stage.count, np.cumsum(stage.count)
+    times = np.empty((len(stage.group), replicates), dtype=np.uint8 if count.max() < 256 else np.uint32)
+    a = 0
+    while a < len(count):  # as many strata at a time as stay in the cache
+        first = int(end[a] - count[a])
+        b = max(a + 1, int(np.searchsorted(end, first + _DRAWS // replicates, side="right")))
+        drawn = np.repeat(np.arange(a, b), count[a:b] - 1)
+        chosen = (rng.random((len(drawn), replicates)) * count[drawn, None]).astype(np.intp)
+        chosen += (end - count)[drawn, None] - first
+        chosen *= replicates
+        chosen += np.arange(replicates)
+        units = int(end[b - 1]) - first
+        drawings = np.bincount(chosen.ravel(), minlength=units * replicates)
+        times[first : first + units] = drawings.reshape(units, replicates)
+        a = b
+    times[(end - count)[count == 1]] = 1
     factor = np.where(count > 1, count / np.maximum(count - 1, 1), 1.0)
     return Dense(times, factor[stage.group])
-
-
-def _times(chosen: IntArray, units: int) -> NDArray[np.generic]:
-    """How often each unit was drawn in each replicate (column), shape (units, replicates), as small integers."""
-    replicates = chosen.shape[1]
-    chosen *= replicates
-    chosen += np.arange(replicates)
-    times = np.bincount(chosen.ravel(), minlength=units * replicates).reshape(units, replicates)
-    return times.astype(np.uint8 if times.max() < 256 else np.uint32)
 
 
 def _canty_davison(stage: Stage, replicates: int, rng: np.random.Generator) -> tuple[Dense, float]:
@@ -132,7 +137,7 @@ def _canty_davison(stage: Stage, replicates: int, rng: np.random.Generator) -> t
     for first, count, scale in zip(start, stage.count, stage.scale, strict=True):
         sampled = 1 - (scale * (count - 1) / count if count > 1 else 1.0)
         if count == 1:
-            drawn = np.ones((replicates, 1))
+            drawn = np.ones((replicates, 1), dtype=np.int64)
         elif sampled < 1e-9:
             drawn = rng.multinomial(count, np.full(count, 1 / count), size=replicates)
         else:
@@ -168,13 +173,8 @@ def _preston(design: SurveyDesign, replicates: int, rng: np.random.Generator, ce
         result += above * (step[stage.group][:, None] * (ratio * kept - 1))[stage.of_unit]
         above *= (np.sqrt(ratio) * kept)[stage.of_unit]
     rscales = np.full(replicates, 1 / (replicates - 1))
-    df = _df(stages[0], replicates)
-    return Replicates("bootstrap (Preston)", stages.unit, Dense(result), 1.0, rscales, centre, df)
-
-
-def _df(stage: Stage, replicates: int) -> float:
-    """Rank of the replicate weights less one: PSUs − strata, or what the replicates can span."""
-    return float(min(replicates - 1, len(stage.group) - len(stage.count)))
+    group = stages[0].group if len(stages.stages) == 1 else None
+    return Replicates("bootstrap (Preston)", stages.unit, Dense(result), 1.0, rscales, centre, group)
 
 
 # ---- parts of a design
@@ -196,7 +196,7 @@ def _lone(design: SurveyDesign, stage: Stage, allowed: tuple[str, ...]) -> NDArr
                 f"join each with a neighbouring stratum{also}",
             )
         )
-    if lone.all():
+    if lone.all() and stage is design.stages[0]:
         raise AnalysisError(
             Problem("no stratum has a second PSU", "stratum", "a variance needs at least two PSUs in some stratum")
         )
@@ -205,4 +205,5 @@ def _lone(design: SurveyDesign, stage: Stage, allowed: tuple[str, ...]) -> NDArr
 
 def _averaged(design: SurveyDesign, lone: NDArray[np.bool_]) -> float:
     """What strata with a variance stand for when each lone PSU counts as their average."""
-    return len(lone) / float((~lone).sum()) if lone.any() and design.lone_psu == "average" else 1.0
+    policy: str = design.lone_psu
+    return len(lone) / float((~lone).sum()) if lone.any() and policy == "average" else 1.0
