@@ -1,4 +1,4 @@
-"""Variables brought by the analyst as one table of numbers. Public: Columns, read_columns."""
+"""Variables brought by the analyst as one table of numbers. Public: Columns, read_columns, of_codes."""
 
 from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
@@ -8,35 +8,52 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.errors import AnalysisError, Problem, not_a_number
-from analysis.labels import IntArray
 
 FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
+ByteArray = NDArray[np.uint8]
+
+MISSING = 255  # the code of a missing value
+_CODES = 255  # how many others there are
 
 
 @dataclass(frozen=True)
 class Columns:
-    """`values` : ndarray, shape (n, k), kept in the type it came in; a value is missing if NaN or listed in `missing`."""
+    """Numbers of k variables for n rows, as they came.
+
+    Attributes
+    ----------
+    names : tuple of labels, length k
+    values : ndarray, shape (n, k), integers or floats
+    lookup : ndarray or None: the code of each value − low, 255 where it is missing; the number of code q is
+        offset + scale·q. None: the values are the numbers, NaN where missing
+    """
 
     names: tuple[Hashable, ...]
     values: NDArray[Any]
-    missing: tuple[int, ...]
-    complete: bool
+    lookup: ByteArray | None = None
+    low: int = 0
+    offset: float = 0.0
+    scale: float = 1.0
 
-    def read(self, rows: IntArray) -> tuple[FloatArray, BoolArray]:
-        """Numbers, 0 where missing, shape (m, k); and which are valid, shape (m, k), or (m, 1) when all are."""
-        block = self.values.take(rows, axis=0)
-        if self.complete:
-            return block.astype(np.float64), np.ones((len(rows), 1), dtype=bool)
-        valid = ~np.isnan(block) if block.dtype.kind == "f" else np.ones(block.shape, dtype=bool)
-        for code in self.missing:
-            valid &= block != code
-        return np.where(valid, block, 0).astype(np.float64), valid
+    def numbers(self) -> FloatArray:
+        """As floats, NaN where missing, shape (n, k)."""
+        if self.lookup is None:
+            return np.asarray(self.values, dtype=np.float64)
+        number = self.offset + self.scale * np.arange(256.0)
+        number[MISSING] = np.nan
+        return np.asarray(number[self.lookup].take(self.values.astype(np.int64) - self.low))
 
 
-def read_columns(data: Any, name: str, rows: int, missing: Collection[int] = ()) -> Columns:
+def read_columns(
+    data: Any,
+    name: str,
+    rows: int,
+    missing: Collection[int] = (),
+    of: Collection[int] | None = None,
+) -> Columns:
     """Take an array (n,) or (n, k), a mapping of arrays, or a pandas object.
 
+    `missing` are codes that mean no answer; with `of` the number is 1 for the codes in it and 0 for the others.
     Raises AnalysisError for another length, text, or infinite values.
     """
     names, values = _table(data, name)
@@ -48,17 +65,46 @@ def read_columns(data: Any, name: str, rows: int, missing: Collection[int] = ())
                 f"give an array of shape ({rows},) or ({rows}, k), NaN where an answer is missing",
             )
         )
-    if values.dtype.kind == "f":
-        sums = values.sum(axis=0, dtype=np.float64)
-        complete = not missing and bool(np.isfinite(sums).all())
-        if not complete and np.isinf(values).any():
-            row, column = np.argwhere(np.isinf(values))[0]
-            raise AnalysisError(
-                Problem(f"{name} holds an infinite value", f"{names[column]}, row {row}", "give a number or NaN")
-            )
-    else:
-        complete = not missing
-    return Columns(names, np.ascontiguousarray(values), tuple(missing), complete)
+    if values.dtype.kind in "iu":
+        low, high = int(values.min()), int(values.max())
+        if high - low < _CODES:
+            return of_codes(names, values, low, high, missing, of)
+        values = values.astype(np.float64)
+    _require_finite(values, names, name)
+    if of is not None or missing:
+        absent = np.isnan(values) | np.isin(values, list(missing))
+        numbers = values if of is None else np.isin(values, list(of)).astype(np.float64)
+        values = np.where(absent, np.nan, numbers)
+    return Columns(names, values)
+
+
+def of_codes(
+    names: tuple[Hashable, ...],
+    values: NDArray[Any],
+    low: int,
+    high: int,
+    missing: Collection[int] = (),
+    of: Collection[int] | None = None,
+) -> Columns:
+    """Integers low to high, at most 255 of them, kept in the type they came in."""
+    code = np.arange(high - low + 1, dtype=np.uint8)
+    offset = float(low)
+    if of is not None:
+        code = np.isin(np.arange(low, high + 1), list(of)).astype(np.uint8)
+        offset = 0.0
+    code[np.isin(np.arange(low, high + 1), list(missing))] = MISSING
+    return Columns(names, values, code, low, offset)
+
+
+def _require_finite(values: NDArray[Any], names: tuple[Hashable, ...], name: str) -> None:
+    """A sum shows at once whether any value may be infinite."""
+    with np.errstate(invalid="ignore"):
+        finite = bool(np.isfinite(values.sum(dtype=np.float64)))
+    if not finite and np.isinf(values).any():
+        row, column = np.argwhere(np.isinf(values))[0]
+        raise AnalysisError(
+            Problem(f"{name} holds an infinite value", f"{names[column]}, row {row}", "give a number or NaN")
+        )
 
 
 def _table(data: Any, name: str) -> tuple[tuple[Hashable, ...], NDArray[Any]]:
@@ -77,11 +123,13 @@ def _table(data: Any, name: str) -> tuple[tuple[Hashable, ...], NDArray[Any]]:
 
 
 def _numbers(data: Any, name: str) -> NDArray[Any]:
+    if isinstance(data, np.ma.MaskedArray):  # asarray would uncover what the mask hides
+        return np.ma.filled(data.astype(np.float64), np.nan)
     values = np.asarray(data)
     if values.dtype.kind in "iuf":
         return values
     if values.dtype.kind == "b":
-        return values.astype(np.int8)
+        return values.view(np.int8)
     try:
         if hasattr(data, "to_numpy"):  # pandas' nullable types
             return np.asarray(data.to_numpy(dtype=np.float64, na_value=np.nan))

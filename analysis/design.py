@@ -6,50 +6,53 @@ Public: SurveyDesign, CalibrationStep. The variance itself is computed in analys
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.errors import AnalysisError, Problem, not_a_number
 from analysis.labels import IntArray, Labels, compact
-from analysis.normal import NormalEquations
 from analysis.stages import Stages, build_stages
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
+    from analysis.replicate_weights import Replicates
+
 FloatArray = NDArray[np.float64]
-LonePsu = Literal["fail"]
+LonePsu = Literal["fail", "remove", "adjust", "average"]
+LoneDomain = Literal["ignore", "treat"]
+
+
+class LeastSquares(Protocol):
+    """X' W₀ X of a regression on calibrated variables, W₀ the weights before the adjustment."""
+
+    @property
+    def columns(self) -> int: ...
+
+    def solve(self, right: FloatArray) -> FloatArray: ...
 
 
 @dataclass(frozen=True, eq=False)
 class CalibrationStep:
-    """One adjustment of the weights to known totals of indicator variables.
+    """One adjustment of the weights to known totals of auxiliary variables.
 
     Attributes
     ----------
-    method : "post-stratification" or "raking"
-    cell : ndarray, shape (n,), the cell of each row; the factor on the weight is the same within a cell
-    indicators : csr_array, shape (cells, columns), what a row of the cell adds to each calibrated total
-    normal : NormalEquations, X' W₀ X of the regression on the indicators, W₀ the weights before
+    method : "post-stratification", "raking", …
+    cell : ndarray, shape (n,), rows of a cell share their auxiliary variables
+    x : csr_array, shape (cells, columns), what a row of the cell adds to each calibrated total
+    normal : LeastSquares, coefficients (columns, m) from X' W₀ y (columns, m)
     before, after : ndarray, shape (n,), the weights
     """
 
     method: str
     cell: IntArray
-    indicators: "csr_array[Any, tuple[int, int]]"
-    normal: NormalEquations
+    x: "csr_array[Any, tuple[int, int]]"
+    normal: LeastSquares
     before: FloatArray
     after: FloatArray
-
-    @cached_property
-    def factor(self) -> FloatArray:
-        """What the weights of each cell were multiplied by, shape (cells,)."""
-        factor = np.ones(self.indicators.shape[0])
-        factor[self.cell] = self.after / self.before
-        return factor
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +67,11 @@ class SurveyDesign:
     fpc : array_like, shape (n,), or a list of them, one per stage: how many units the population of the stratum holds
         (first stage), how many the unit above holds (later stages). None: sampled with replacement, and only the
         first stage counts.
-    lone_psu : "fail": a stratum with one PSU, and more in the population, stops every variance, naming the strata
+    lone_psu : what a stratum with one PSU, and more in the population, adds to a variance. "fail": it stops every
+        variance, naming the strata; "remove": nothing (R's "remove" and "certainty"); "adjust": its score total squared,
+        centred at zero; "average": the average of the strata that have a variance
+    lone_domain : a stratum with several PSUs of which only one meets the domain is left as it is ("ignore") or treated as
+        a lone PSU under "adjust" and "average" ("treat", R's survey.adjust.domain.lonely; uncalibrated designs)
     nest : PSU labels are repeated from stratum to stratum and mean different PSUs. When False such labels are an error.
 
     Raises
@@ -85,14 +92,14 @@ class SurveyDesign:
     fpc: Labels | Sequence[Labels] | None = field(default=None, repr=False)
     lone_psu: LonePsu = "fail"
     nest: bool = False
+    lone_domain: LoneDomain = "ignore"
     stages: Stages = field(init=False, repr=False)
     steps: tuple[CalibrationStep, ...] = field(init=False, default=(), repr=False)
+    replicates: "Replicates | None" = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if self.lone_psu not in get_args(LonePsu):
-            raise AnalysisError(
-                Problem(f"there is no lone-PSU policy {self.lone_psu!r}", "lone_psu", 'the policy is "fail"')
-            )
+        _require_known("lone_psu", self.lone_psu, get_args(LonePsu))
+        _require_known("lone_domain", self.lone_domain, get_args(LoneDomain))
         weight = _weights(self.weight)
         object.__setattr__(self, "weight", weight)
         stages = build_stages(len(weight), self.stratum, self.psu, self.fpc, self.nest)
@@ -105,7 +112,9 @@ class SurveyDesign:
 
     @property
     def df(self) -> int:
-        """PSUs − strata of the whole design."""
+        """PSUs − strata of the whole design; of a replicate design that of its replicates."""
+        if self.replicates is not None:
+            return int(self.replicates.df)
         first = self.stages[0]
         return len(first.group) - len(first.count)
 
@@ -117,48 +126,66 @@ class SurveyDesign:
     def adjusted(self, step: CalibrationStep) -> "SurveyDesign":
         """The same sample with the weights of one more adjustment, which its variances will know."""
         design = copy(self)
-        for name in ("atoms", "_by_atom"):
-            design.__dict__.pop(name, None)
+        design.__dict__.pop("_unit_totals", None)
         object.__setattr__(design, "weight", step.after)
         object.__setattr__(design, "steps", (*self.steps, step))
         return design
 
-    @cached_property
-    def atoms(self) -> tuple[IntArray, IntArray, tuple[IntArray, ...]]:
-        """Code of each row's combination of sampling unit and calibration cells; the unit and the cells of each code.
+    def with_replicates(self, replicates: "Replicates", weight: FloatArray | None = None) -> "SurveyDesign":
+        """The same sample with replicate weights, from which its variances are then computed."""
+        design = copy(self)
+        design.__dict__.pop("_unit_totals", None)
+        if weight is not None:
+            object.__setattr__(design, "weight", weight)
+        object.__setattr__(design, "replicates", replicates)
+        return design
 
-        Codes are sorted by unit. The finest thing a variance needs to tell apart.
-        """
-        key = self.stages.unit
-        unit = np.arange(self.stages.units, dtype=np.int64)
-        cells: list[IntArray] = []
-        for step in self.steps:
-            size = step.indicators.shape[0]
-            kept, key = compact(key * size + step.cell)
-            unit, cells = unit[kept // size], [*(cell[kept // size] for cell in cells), kept % size]
-        return key, unit, tuple(cells)
+    @property
+    def summation_unit(self) -> tuple[IntArray, int]:
+        """What respondents are summed by: the unit of each row, −1 nowhere, and how many units there are."""
+        if self.replicates is not None:
+            return self.replicates.unit, self.replicates.units
+        return self.stages.unit, self.stages.units
 
-    @cached_property
-    def _by_atom(self) -> tuple[FloatArray, ...]:
-        """Final weights of each step summed by atom."""
-        return tuple(np.bincount(self.atoms[0], weights=step.after).astype(np.float64) for step in self.steps)
+    @property
+    def regression_steps(self) -> tuple[CalibrationStep, ...]:
+        """Adjustments whose residuals a variance needs: none with replicates, which were adjusted one by one."""
+        return () if self.replicates is not None else self.steps
+
+    def regression_weight(self, number: int) -> FloatArray:
+        """ω = w · w_before / w_after of one adjustment, shape (n,): the weight of a score in its regression."""
+        step = self.steps[number]
+        if step.after is self.weight:
+            return step.before
+        return np.asarray(self.weight * (step.before / step.after))
 
     def unit_totals(self, number: int) -> "csr_array[Any, tuple[int, int]]":
-        """Σ w x of one adjustment's indicators by sampling unit, w the weights it gave, shape (units, columns)."""
+        """Σ w x of one adjustment's variables by sampling unit, w the weights it gave, shape (units, columns)."""
         from scipy.sparse import csr_array
 
-        step, (_, unit, cells) = self.steps[number], self.atoms
-        shape = (self.stages.units, step.indicators.shape[0])
-        by_cell = csr_array((self._by_atom[number], (unit, cells[number])), shape=shape)
-        return csr_array(by_cell @ step.indicators)
+        totals: dict[int, csr_array[Any, tuple[int, int]]] = self.__dict__.setdefault("_unit_totals", {})
+        if number not in totals:
+            step = self.steps[number]
+            cells = int(step.x.shape[0])
+            kept, place = compact(self.stages.unit * cells + step.cell)
+            weight = np.bincount(place, weights=step.after)
+            by_cell = csr_array((weight, (kept // cells, kept % cells)), shape=(self.stages.units, cells))
+            totals[number] = csr_array(by_cell @ step.x)
+        return totals[number]
 
     def crossed(self, later: int, earlier: int) -> FloatArray:
         """X_later' (w_earlier · w_before / w_after) X_earlier: how an earlier residual enters a later regression."""
-        cells = self.atoms[2]
+        from scipy.sparse import csr_array
+
         step, other = self.steps[later], self.steps[earlier]
-        weight = self._by_atom[earlier] / step.factor[cells[later]]
-        right = other.indicators[cells[earlier]].multiply(weight[:, None])
-        return np.asarray((step.indicators[cells[later]].T @ right.tocsr()).toarray())
+        weight = other.after * step.before / step.after
+        shape = (int(step.x.shape[0]), int(other.x.shape[0]))
+        return np.asarray((step.x.T @ csr_array((weight, (step.cell, other.cell)), shape=shape) @ other.x).toarray())
+
+
+def _require_known(name: str, word: str, known: tuple[str, ...]) -> None:
+    if word not in known:
+        raise AnalysisError(Problem(f"there is no {name} {word!r}", name, f"choose one of {', '.join(known)}"))
 
 
 def _weights(values: object) -> FloatArray:

@@ -6,62 +6,22 @@ classification, or a list of several that are crossed; rows whose label is missi
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analysis import intervals
-from analysis.columns import Columns, read_columns
+from analysis.columns import MISSING, Columns, read_columns
 from analysis.design import SurveyDesign
 from analysis.errors import AnalysisError, Problem
 from analysis.estimates import Estimates
-from analysis.labels import Codes, IntArray, cross, encode
+from analysis.labels import Codes, cross, encode
 from analysis.linear import DegreesOfFreedom, Linearised, check_options, finish, linearise
-from analysis.moments import Block
+from analysis.moments import Measure
 
 FloatArray = NDArray[np.float64]
 ShareInterval = Literal["korn_graubard", "beta", "logit", "wilson", "t"]
-
-
-@dataclass(frozen=True)
-class _Mean:
-    """Σ w y / Σ w over the valid rows of each column."""
-
-    y: Columns
-    pool: None = None
-    combine: None = None
-
-    @property
-    def columns(self) -> int:
-        return len(self.y.names)
-
-    def block(self, rows: IntArray) -> Block:
-        return Block(*self.y.read(rows))
-
-
-@dataclass(frozen=True)
-class _Ratio:
-    """Σ w y / Σ w x over the rows where both are valid, column by column."""
-
-    y: Columns
-    x: Columns
-    combine: FloatArray | None = None
-    pool: None = None
-
-    @property
-    def columns(self) -> int:
-        return len(self.y.names)
-
-    def block(self, rows: IntArray) -> Block:
-        top, known = self.y.read(rows)
-        bottom, also = self.x.read(rows)
-        valid = known & also
-        if self.y.complete and self.x.complete:
-            return Block(top, valid, np.broadcast_to(bottom, top.shape))
-        valid = np.broadcast_to(valid, top.shape)
-        return Block(np.where(valid, top, 0.0), valid, np.where(valid, bottom, 0.0))
 
 
 def mean(
@@ -100,7 +60,7 @@ def mean(
     check_options(level, df)
     columns = read_columns(y, "y", design.n, missing)
     domains = read_domains(by, design.n)
-    result = linearise(design, _Mean(columns), domains)
+    result = linearise(design, Measure(columns), domains)
     return finish(result, domains.labels, columns.names, level, df, ("t",) * len(columns.names))
 
 
@@ -120,7 +80,7 @@ def total(
     check_options(level, df)
     columns = read_columns(y, "y", design.n, missing)
     domains = read_domains(by, design.n)
-    result = linearise(design, _Mean(columns), domains, total=True)
+    result = linearise(design, Measure(columns), domains, total=True)
     return finish(result, domains.labels, columns.names, level, df, ("t",) * len(columns.names))
 
 
@@ -151,7 +111,7 @@ def ratio(
     _match(top, bottom, "x")
     domains = read_domains(by, design.n)
     names = tuple(f"{a}/{bottom.names[i % len(bottom.names)]}" for i, a in enumerate(top.names))
-    result = linearise(design, _Ratio(top, bottom), domains)
+    result = linearise(design, Measure(top, bottom), domains)
     return finish(result, domains.labels, names, level, df, ("t",) * len(names))
 
 
@@ -195,7 +155,7 @@ def composite(
             )
         )
     domains = read_domains(by, design.n)
-    result = linearise(design, _Ratio(top, bottom, mix), domains)
+    result = linearise(design, Measure(top, bottom, combine=mix), domains)
     return finish(result, domains.labels, tuple(names), level, df, ("t",) * len(names))
 
 
@@ -207,12 +167,14 @@ def proportion(
     interval: ShareInterval = "korn_graubard",
     df: DegreesOfFreedom = "domain",
     missing: Collection[int] = (),
+    of: Collection[int] | None = None,
 ) -> Estimates:
     """Proportions by domain: the mean of a 0/1 variable with an interval made for shares.
 
     Parameters
     ----------
-    y : array_like, shape (n,) or (n, k), 0, 1, NaN or codes listed in `missing`
+    y : array_like, shape (n,) or (n, k), 0, 1, NaN or codes listed in `missing`; with `of` any codes
+    of : codes that count as 1, all others that are not missing counting as 0: of=(4, 5) is the share of 4 and 5
     interval : "korn_graubard" (n_eff capped at n, df-adjusted), "beta" (R's, uncapped; always with the domain's df),
         "logit" (R's xlogit), "wilson", "t"
         Others as for `mean`.
@@ -234,10 +196,11 @@ def proportion(
                 f"there is no interval {interval!r}", "interval", f"choose one of {', '.join(get_args(ShareInterval))}"
             )
         )
-    columns = read_columns(y, "y", design.n, missing)
-    _require_shares(columns)
+    columns = read_columns(y, "y", design.n, missing, of)
+    if of is None:
+        _require_shares(columns)
     domains = read_domains(by, design.n)
-    result = linearise(design, _Mean(columns), domains)
+    result = linearise(design, Measure(columns), domains)
 
     def rule(result: Linearised, degrees: FloatArray, level: float) -> intervals.Interval:
         return share_interval(interval, result, degrees, level)
@@ -287,17 +250,22 @@ def _match(top: Columns, bottom: Columns, name: str) -> None:
 
 def _require_shares(columns: Columns) -> None:
     values = columns.values
-    allowed = (values == 0) | (values == 1)
-    for code in columns.missing:
-        allowed |= values == code
-    if values.dtype.kind == "f":
-        allowed |= np.isnan(values)
+    if columns.lookup is None:
+        allowed = (values == 0) | (values == 1) | np.isnan(values)
+    else:
+        high = columns.low + len(columns.lookup) - 1
+        if columns.low >= 0 and high <= 1:
+            return
+        code = np.arange(columns.low, high + 1)
+        fine = (code == 0) | (code == 1) | (columns.lookup == MISSING)
+        allowed = fine[values.astype(np.int64) - columns.low]
     if not allowed.all():
         row, column = np.argwhere(~allowed)[0]
         raise AnalysisError(
             Problem(
                 f"a proportion needs 0, 1 or NaN, and there is {values[row, column]}",
                 f"{columns.names[column]}, row {row}",
-                "compare first, such as (answer >= 4), keeping NaN where the answer is missing, or name codes in missing= (--missing)",
+                "name the codes that count in of=(4, 5) (--of), or compare first, such as (answer >= 4), keeping NaN where "
+                "the answer is missing, or name codes in missing= (--missing)",
             )
         )

@@ -11,22 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis import intervals
+from analysis.columns import MISSING, Columns
 from analysis.design import SurveyDesign
 from analysis.errors import AnalysisError, Problem
 from analysis.estimates import Estimates
 from analysis.estimators import ratio, read_domains
-from analysis.labels import IntArray
 from analysis.linear import DegreesOfFreedom, Linearised, check_options, finish, linearise
-from analysis.moments import Block
+from analysis.moments import Measure
 
 FloatArray = NDArray[np.float64]
 ItemMethod = Literal["top2", "mean5", "mean01"]
 RollUp = Literal["pooled", "item_mean", "factor_mean", "area_mean"]
 
-_SCORES: Mapping[str, tuple[float, ...]] = {  # of the answers 1 to 5
-    "top2": (0.0, 0.0, 0.0, 100.0, 100.0),
-    "mean5": (20.0, 40.0, 60.0, 80.0, 100.0),
-    "mean01": (0.0, 25.0, 50.0, 75.0, 100.0),
+_METHODS: Mapping[str, tuple[tuple[int, ...], float]] = {  # steps of the answers 1 to 5, points a step is worth
+    "top2": ((0, 0, 0, 1, 1), 100.0),
+    "mean5": ((1, 2, 3, 4, 5), 20.0),
+    "mean01": ((0, 1, 2, 3, 4), 25.0),
 }
 
 
@@ -73,22 +73,6 @@ class IndexSpec:
         return areas
 
 
-@dataclass(frozen=True)
-class _IndexMeasure:
-    codes: NDArray[np.uint8]  # shape (n, items): 1 to 5, 0 where missing
-    score: FloatArray  # of the codes 0 to 5
-    pool: FloatArray | None
-    combine: FloatArray | None
-
-    @property
-    def columns(self) -> int:
-        return int(self.codes.shape[1])
-
-    def block(self, rows: IntArray) -> Block:
-        codes = self.codes.take(rows, axis=0)
-        return Block(self.score[codes], codes > 0)
-
-
 def index(
     design: SurveyDesign,
     answers: Mapping[str, Any],
@@ -133,7 +117,7 @@ def index(
     _check_choices(item_method, roll_up, interval, spec)
     codes = _read_answers(answers, spec.items, design.n)
     pool, combine = _matrices(spec, roll_up, areas)
-    measure = _IndexMeasure(codes, np.array((0.0, *_SCORES[item_method])), pool, combine)
+    measure = Measure(_scored(codes, spec.items, item_method), pool=pool, combine=combine)
     domains = read_domains(by, design.n)
     result = linearise(design, measure, domains)
     if roll_up == "area_mean":
@@ -144,12 +128,19 @@ def index(
     if interval == "t":
         return finish(result, domains.labels, names, level, df, ("t",) * len(names))
     methods = ("logit",) * (len(names) - shares) + ("korn_graubard",) * shares
-    bottom = _SCORES[item_method][0]
+    steps, points = _METHODS[item_method]
+    bottom = steps[0] * points
 
     def rule(result: Linearised, degrees: FloatArray, level: float) -> intervals.Interval:
         return _interval(result, degrees, level, bottom, len(names) - shares)
 
     return finish(result, domains.labels, names, level, df, methods, rule)
+
+
+def _scored(codes: NDArray[np.uint8], items: tuple[str, ...], item_method: str) -> Columns:
+    """Answers 0 (missing) to 5 as scores of the item method."""
+    steps, points = _METHODS[item_method]
+    return Columns(items, codes, np.array([MISSING, *steps], dtype=np.uint8), scale=points)
 
 
 def _without_empty_items(result: Linearised, spec: IndexSpec, areas: bool) -> Linearised:

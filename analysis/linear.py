@@ -1,11 +1,11 @@
 """From moments to estimates: values, linearised scores, df and design effect, for every estimator alike.
 
 An estimator is its measure (what is summed) and nothing else; see analysis.estimators and analysis.index.
-Public: Linearised, linearise, IntervalRule, finish.
+Public: Linearised, linearise, IntervalRule, finish, of_values.
 """
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, get_args
 
@@ -16,9 +16,9 @@ from analysis.design import SurveyDesign
 from analysis.errors import AnalysisError, Problem
 from analysis.estimates import Estimates
 from analysis.intervals import Interval, t
-from analysis.labels import Codes
-from analysis.moments import Measure, Moments, boundaries, mix, spread, squared_weights, sum_by_group
-from analysis.variance import Scores
+from analysis.labels import Codes, IntArray
+from analysis.moments import Measure, Moments, boundaries, sum_by_unit
+from analysis.variance import ReplicateScores, Scores, TaylorScores
 
 FloatArray = NDArray[np.float64]
 DegreesOfFreedom = Literal["domain", "design"]
@@ -41,8 +41,10 @@ class Linearised:
 
     @cached_property
     def df_domain(self) -> FloatArray:
-        """PSUs − strata with a row in the domain that answered the variable."""
+        """PSUs − strata with a row in the domain that answered the variable; rank − 1 with replicate weights."""
         moments = self.moments
+        if moments.design.replicates is not None:
+            return np.broadcast_to(_replicate_df(moments), self.value.shape)
         stage = moments.design.stages[0]
         psu = stage.of_unit[moments.unit]
         here = moments.answered > 0
@@ -58,36 +60,83 @@ class Linearised:
 
     def kish(self) -> FloatArray:
         """Kish's effective number of answers, (Σw)²/Σw², at most n."""
-        squares = np.broadcast_to(squared_weights(self.moments, self.measure), self.value.shape)
+        squares = np.broadcast_to(self.moments.second.squared_weights(), self.value.shape)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.minimum(self.n, self.population**2 / squares)
 
 
+def _replicate_df(moments: Moments) -> FloatArray:
+    """Rank − 1 of the replicate weights of the units with an answer, by domain and variable."""
+    replicates = moments.design.replicates
+    assert replicates is not None
+    here = moments.answered > 0
+    result = np.zeros((moments.domains, here.shape[1]))
+    known: dict[bytes, float] = {}
+    for domain in range(moments.domains):
+        a, b = np.searchsorted(moments.domain, [domain, domain + 1])
+        for variable in range(here.shape[1]):
+            units = moments.unit[a:b][here[a:b, variable]]
+            if units.tobytes() not in known:
+                known[units.tobytes()] = replicates.degrees(units)
+            result[domain, variable] = known[units.tobytes()]
+    return result
+
+
 def linearise(design: SurveyDesign, measure: Measure, by: Codes, total: bool = False) -> Linearised:
     """Sum, divide, linearise: u = (top − R·bottom)/Σ w·bottom for a ratio R, u = top for a total."""
-    moments = sum_by_group(design, measure, by)
+    moments = sum_by_unit(design, measure, by)
     top, bottom = moments.by_domain(moments.top), moments.by_domain(moments.bottom)
-    n, population = moments.by_domain(moments.answered), moments.by_domain(moments.population)
+    n, population = moments.n, moments.by_domain(moments.population)
+    value, ratio, factor = _values(top, bottom, measure, total)
+    n, population = (np.broadcast_to(a, value.shape) for a in (n, population))
+    if design.replicates is not None:
+        scores: Scores = ReplicateScores(moments, _replicate_values(moments, measure, total), value)
+    else:
+        known = np.nan_to_num(ratio)
+
+        def score(high: FloatArray, low: FloatArray, domain: IntArray) -> FloatArray:
+            if total:
+                return high
+            result = (high - known[domain] * low) * factor[domain]
+            return result if measure.combine is None else result @ measure.combine
+
+        each = np.arange(len(value))
+        right = tuple(score(high, low, each[:, None]) for high, low in moments.crossed)
+        scores = TaylorScores(moments, score(moments.top, moments.bottom, moments.domain), right)
+    with np.errstate(invalid="ignore"):
+        variance = np.where(scores.variance < _ROUNDING * value**2, 0.0, scores.variance)
+    variance[np.isnan(value)] = np.nan
+    squares = moments.second.spread(ratio, np.where(bottom != 0, 1.0, 0.0) if total else bottom)
+    squares = np.where(population * squares <= 1e-20 * value**2, 0.0, squares)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        deff = np.where(n > 1, variance * (n - 1) / (population * squares), np.nan)
+    return Linearised(moments, measure, value, np.sqrt(variance), n, population, scores, deff)
+
+
+def _values(
+    top: FloatArray, bottom: FloatArray, measure: Measure, total: bool
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Values of the variables, the ratios, and 1 / Σ w·bottom (0 where there is none)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(bottom != 0, top / bottom, np.nan)
         factor = np.where(bottom != 0, 1 / bottom, 0.0)
     if total:
-        value, score = top, moments.top
-    else:
-        value = ratio
-        score = (moments.top - np.nan_to_num(ratio)[moments.domain] * moments.bottom) * factor[moments.domain]
-    if measure.combine is not None:
-        value, score = _mixed(ratio, measure.combine), mix(score, measure.combine)
-    n, population = (np.broadcast_to(a, value.shape) for a in (n, population))
-    scores = Scores(moments, score)
-    with np.errstate(invalid="ignore"):
-        variance = np.where(scores.variance < _ROUNDING * value**2, 0.0, scores.variance)
-    variance[np.isnan(value)] = np.nan
-    squares = spread(moments, measure, ratio, np.where(bottom != 0, 1.0, 0.0) if total else bottom)
-    squares[population * squares <= 1e-20 * value**2] = 0.0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        deff = np.where(n > 1, variance * (n - 1) / (population * squares), np.nan)
-    return Linearised(moments, measure, value, np.sqrt(variance), n, population, scores, deff)
+        return top, ratio, factor
+    for end in measure.ends:
+        ratio[np.abs(ratio - end) <= 1e-13 * abs(end)] = end
+    return (ratio if measure.combine is None else _mixed(ratio, measure.combine)), ratio, factor
+
+
+def _replicate_values(moments: Moments, measure: Measure, total: bool) -> FloatArray:
+    """The estimates under every replicate's weights, shape (replicates, domains, variables)."""
+    replicates, r = moments.design.replicates, moments.top.shape[1]
+    assert replicates is not None
+    result = []
+    for domain in range(moments.domains):
+        a, b = np.searchsorted(moments.domain, [domain, domain + 1])
+        sums = replicates.sums(np.hstack([moments.top[a:b], moments.bottom[a:b]]), moments.unit[a:b])
+        result.append(_values(sums[:, :r], sums[:, r:], measure, total)[0])
+    return np.stack(result, axis=1)
 
 
 def _mixed(ratio: FloatArray, combine: FloatArray) -> FloatArray:
@@ -113,9 +162,11 @@ def finish(
     df: DegreesOfFreedom,
     interval: tuple[str, ...],
     rule: IntervalRule = t_rule,
+    degrees: FloatArray | None = None,
 ) -> Estimates:
     """Add interval, df and flags."""
-    degrees = result.df_domain if df == "domain" else np.full(result.value.shape, float(result.moments.design.df))
+    if degrees is None:
+        degrees = result.df_domain if df == "domain" else np.full(result.value.shape, float(result.moments.design.df))
     low, high = rule(result, degrees, level)
     with np.errstate(divide="ignore", invalid="ignore"):
         n_eff = result.n / result.deff
@@ -155,3 +206,15 @@ def _flags(se: FloatArray, df: FloatArray) -> NDArray[np.object_]:
         for place in zip(*np.nonzero(where), strict=True):
             flags[place] += (word,)
     return flags
+
+
+def of_values(
+    result: Linearised, value: FloatArray, names: tuple[Hashable, ...], level: float, df: DegreesOfFreedom | float
+) -> Estimates:
+    """Estimates of other values that have the scores of `result`; deff and n_eff are not defined for them."""
+    variance = np.where(result.scores.variance < _ROUNDING * value**2, 0.0, result.scores.variance)
+    nothing = np.full(value.shape, np.nan)
+    changed = replace(result, value=value, se=np.sqrt(variance), deff=nothing)
+    kind: DegreesOfFreedom = df if isinstance(df, str) else "domain"
+    fixed = None if isinstance(df, str) else np.full(value.shape, float(df))
+    return finish(changed, ("all",), names, level, kind, ("t",) * len(names), degrees=fixed)

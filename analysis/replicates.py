@@ -3,11 +3,10 @@
 Public: replicate, replicate_design, recalibrated, Replicates.
 """
 
-from collections.abc import Callable
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from analysis.design import SurveyDesign
 from analysis.errors import AnalysisError, Problem, not_a_number

@@ -3,8 +3,9 @@
 Public: Stage, Stages, build_stages.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from analysis.errors import AnalysisError, Problem
 from analysis.labels import Codes, IntArray, Labels, compact, encode
 
 FloatArray = NDArray[np.float64]
+LabelsOfUnits = Callable[[], tuple[tuple[Hashable, Hashable], ...] | None]
 
 
 @dataclass(frozen=True)
@@ -24,17 +26,27 @@ class Stage:
     ----------
     group : ndarray, shape (units,), sorted
     count : ndarray, shape (groups,), units sampled in each group
-    scale : ndarray, shape (groups,), (1 − f) n / (n − 1) times the sampling fractions of the stages above; NaN where a
-        lone unit leaves the variance unknown
+    rate : ndarray, shape (groups,), (1 − f) times the sampling fractions of the stages above
+    scale : ndarray, shape (groups,), rate · n / (n − 1); NaN where a lone unit leaves the variance unknown
+    parent : ndarray, shape (groups,), the unit of the stage above each group lies in; 0 at the first stage
     of_unit : ndarray, shape (units of the last stage,), the unit of this stage each belongs to
     names : what to call the groups in a message
+    unit_labels : (label of the group, label of the unit) of each unit, None where every row is a unit of its own
     """
 
     group: IntArray
     count: IntArray
+    rate: FloatArray
     scale: FloatArray
+    parent: IntArray
     of_unit: IntArray
     names: tuple[str, ...]
+    unit_labels: LabelsOfUnits = field(repr=False)
+
+    @property
+    def labels(self) -> tuple[tuple[Hashable, Hashable], ...] | None:
+        """(stratum label, PSU label) of each unit; None where every row is a unit of its own."""
+        return self.unit_labels()
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,7 @@ class _Level:
     groups: int
     population: FloatArray | None
     names: tuple[str, ...]
+    labels: LabelsOfUnits
 
 
 def build_stages(
@@ -136,15 +149,28 @@ def _level(rows: int, number: int, stratum: Any, psu: Any, fpc: Any, above: _Lev
         unit = np.empty(rows, dtype=np.int64)
         unit[order] = np.arange(rows)
         units = rows
+        named: LabelsOfUnits = _no_labels
     else:
         labels = encode(psu, f"psu{tail}", rows)
         kept, unit = compact(group * len(labels.labels) + labels.code)
         units = len(kept)
         if above is None and not nest and units > len(labels.labels):
             raise AnalysisError(_in_two_strata(kept, labels, names))
+        named = partial(_labels, kept, labels, strata)
     sampled = np.bincount(_first(unit, units, group), minlength=groups)
     population = None if fpc is None else _population(fpc, f"fpc{tail}", group, sampled, names)
-    return _Level(unit, units, group, groups, population, names)
+    return _Level(unit, units, group, groups, population, names, named)
+
+
+def _no_labels() -> None:
+    return None
+
+
+def _labels(kept: IntArray, psu: Codes, strata: Codes | None) -> tuple[tuple[Hashable, Hashable], ...]:
+    """(stratum label, PSU label) of first-stage units; the stratum is None where there are no strata."""
+    count = len(psu.labels)
+    above = strata.labels if strata is not None and len(strata.labels) else (None,)
+    return tuple((above[i // count] if i // count < len(above) else None, psu.labels[i % count]) for i in kept.tolist())
 
 
 def _groups(rows: int, strata: Codes | None, above: _Level | None) -> tuple[IntArray, tuple[str, ...]]:
@@ -221,16 +247,16 @@ def _assemble(levels: list[_Level]) -> Stages:
     for number, level in enumerate(levels):
         group = _first(level.unit, level.units, level.group)
         count = np.bincount(group, minlength=level.groups)
-        above = np.ones(level.groups)
+        above, parent = np.ones(level.groups), np.zeros(level.groups, dtype=np.int64)
         if number > 0 and fraction is not None:
-            unit_above = np.zeros(level.groups, dtype=np.int64)
-            unit_above[level.group] = levels[number - 1].unit
-            above = fraction[unit_above]
+            parent[level.group] = levels[number - 1].unit
+            above = fraction[parent]
         rate = np.zeros(level.groups) if level.population is None else count / level.population
         with np.errstate(divide="ignore", invalid="ignore"):
             scale = above * (1 - rate) * count / (count - 1)
         scale[(rate == 1) | (above == 0)] = 0.0
         scale[(count == 1) & (rate < 1) & (above > 0)] = np.nan
         fraction = (above * rate)[group]
-        stages.append(Stage(group, count, scale, _first(last.unit, last.units, level.unit), level.names))
+        of_unit = _first(last.unit, last.units, level.unit)
+        stages.append(Stage(group, count, above * (1 - rate), scale, parent, of_unit, level.names, level.labels))
     return Stages(last.unit, last.units, tuple(stages))

@@ -1,12 +1,13 @@
 """From scores to variances: the one place where a design becomes a covariance.
 
-An estimator hands over, for every (domain, sampling unit, calibration cells) group, the weighted total of its
-linearised scores. Calibration residuals and the between-unit sums of squares of every stage are formed here.
-Public: Scores.
+An estimator hands over the weighted totals of its linearised scores by (domain, sampling unit), and what its calibration
+regressions need. Residuals and the between-unit sums of squares of every stage are formed here. With replicate weights
+the scores are the deviations of the replicates. Public: Scores, TaylorScores, ReplicateScores.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,19 +16,85 @@ from analysis.design import SurveyDesign
 from analysis.errors import AnalysisError, Problem
 from analysis.labels import IntArray
 from analysis.moments import Moments, boundaries
+from analysis.stages import Stage
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 
 _BLOCK = 1 << 22  # numbers held at once while calibration spreads a domain's scores over all units
 _LARGEST = 1 << 26  # numbers in the largest table of scores or covariance matrix that is made
 
 
+class Scores(Protocol):
+    """What the variance and covariance of estimates are made of."""
+
+    @property
+    def design(self) -> SurveyDesign: ...
+
+    @property
+    def variance(self) -> FloatArray:
+        """Shape (domains, variables)."""
+        ...
+
+    @property
+    def covariance(self) -> FloatArray:
+        """Shape (domains · variables, same), domain by domain."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
-class Scores:
-    """Weighted totals of linearised scores, shape (groups, variables), of the groups in `moments`."""
+class ReplicateScores:
+    """Estimates of every replicate less the centre, times √(scale · rscales).
+
+    Attributes
+    ----------
+    moments : Moments
+    values : ndarray, shape (replicates, domains, variables)
+    estimate : ndarray, shape (domains, variables)
+    """
+
+    moments: Moments
+    values: FloatArray
+    estimate: FloatArray
+
+    @property
+    def design(self) -> SurveyDesign:
+        return self.moments.design
+
+    @cached_property
+    def deviations(self) -> FloatArray:
+        """Shape (replicates, domains · variables); the covariance is their cross-product."""
+        replicates = self.design.replicates
+        assert replicates is not None
+        flat = self.values.reshape(len(self.values), -1)
+        counted = replicates.rscales > 0
+        centre = self.estimate.ravel() if replicates.centre == "estimate" else flat[counted].mean(axis=0)
+        return np.asarray((flat - centre) * np.sqrt(replicates.scale * replicates.rscales)[:, None])
+
+    @cached_property
+    def variance(self) -> FloatArray:
+        return np.asarray(np.square(self.deviations).sum(axis=0).reshape(self.estimate.shape))
+
+    @cached_property
+    def covariance(self) -> FloatArray:
+        _require_small(self.estimate.size, self.estimate.size)
+        return np.asarray(self.deviations.T @ self.deviations)
+
+
+@dataclass(frozen=True, eq=False)
+class TaylorScores:
+    """Weighted totals of linearised scores.
+
+    Attributes
+    ----------
+    moments : Moments
+    total : ndarray, shape (pairs, variables)
+    right : for each adjustment of the weights Σ ω x u by domain, shape (domains, columns of x, variables)
+    """
 
     moments: Moments
     total: FloatArray
+    right: tuple[FloatArray, ...] = ()
 
     @property
     def design(self) -> SurveyDesign:
@@ -42,19 +109,21 @@ class Scores:
         """
         self._require_variance()
         moments, width = self.moments, self.total.shape[1]
-        if not self.design.steps:
-            start = moments.pair_start
-            pairs = moments.by_pair(self.total)
-            return _variance(self.design, moments.domain[start], moments.unit[start], pairs, moments.domains)
-        units, columns = self.design.stages.units, sum(step.normal.columns for step in self.design.steps)
-        size = max(1, _BLOCK // ((units + columns) * width))
-        unit = np.arange(units, dtype=np.int64)
+        design = self.design
+        if not self.right:
+            seen = moments.answered > 0
+            return _variance(design, moments.domain, moments.unit, self.total, seen, moments.domains)
+        units = design.stages.units
+        size = max(1, _BLOCK // (units * width))
         result = np.zeros((moments.domains, width))
         for a in range(0, moments.domains, size):
             b = min(a + size, moments.domains)
-            z = self._by_unit(a, b).reshape(units, b - a, width).transpose(1, 0, 2).reshape(-1, width)
-            domain = np.repeat(np.arange(b - a), units)
-            result[a:b] = _variance(self.design, domain, np.tile(unit, b - a), z, b - a)
+            variance = np.zeros((b - a) * width)
+            z = self._by_unit(a, b)
+            for stage in design.stages:
+                deviation = _deviations(design, stage, z)
+                variance += np.einsum("ij,ij->j", deviation, deviation)
+            result[a:b] = variance.reshape(b - a, width)
         return result
 
     @cached_property
@@ -62,71 +131,122 @@ class Scores:
         """Covariance of all domains and variables, shape (domains · variables, same), domain by domain."""
         self._require_variance()
         size = self.moments.domains * self.total.shape[1]
-        largest = max(size, self.design.stages.units)
-        if size * largest > _LARGEST:
-            raise AnalysisError(
-                Problem(
-                    f"the covariance of {size} estimates over {self.design.stages.units} sampling units is too large",
-                    "Estimates.covariance",
-                    "estimate fewer domains or fewer variables at a time",
-                )
-            )
-        z = self._by_unit(0, self.moments.domains)
-        result = np.zeros((size, size))
+        _require_small(size, max(size, self.design.stages.units))
+        z, result = self._by_unit(0, self.moments.domains), np.zeros((size, size))
         for stage in self.design.stages:
-            start = boundaries(stage.of_unit)
-            units = z if len(start) == len(z) else np.add.reduceat(z, start, axis=0)
-            deviation = (
-                units - (np.add.reduceat(units, boundaries(stage.group), axis=0) / stage.count[:, None])[stage.group]
-            )
-            deviation *= np.sqrt(np.nan_to_num(stage.scale))[stage.group, None]
+            seen = None if self.right else self._seen(stage)
+            deviation = _deviations(self.design, stage, z, seen)
             result += deviation.T @ deviation
         return result
 
+    def by_unit(self) -> FloatArray:
+        """Score totals of all sampling units of the last stage, residuals taken, shape (units, domains · variables)."""
+        _require_small(self.moments.domains * self.total.shape[1], self.design.stages.units)
+        return self._by_unit(0, self.moments.domains)
+
     def _require_variance(self) -> None:
         """A lone PSU matters where the domains have answers; after calibration, everywhere."""
-        stages, answered = self.design.stages, self.moments.answered.any(axis=1)
-        stages.require_variance(np.arange(stages.units) if self.design.steps else self.moments.unit[answered])
+        design, answered = self.design, self.moments.answered.any(axis=1)
+        if design.lone_psu == "fail":
+            stages = design.stages
+            stages.require_variance(np.arange(stages.units) if self.right else self.moments.unit[answered])
 
     def _by_unit(self, first: int, last: int) -> FloatArray:
-        """Score totals of all sampling units for domains first:last, calibrated, shape (units, domains · variables)."""
-        moments, width = self.moments, self.total.shape[1]
-        count = last - first
+        """Score totals of all sampling units for domains first:last, residuals taken."""
+        moments, width, design = self.moments, self.total.shape[1], self.design
         a, b = np.searchsorted(moments.domain, [first, last])
-        start = boundaries(moments.domain[a:b], moments.unit[a:b])
-        by_domain = np.zeros((self.design.stages.units, count, width))
-        if b > a:
-            domain, unit = moments.domain[a:b][start] - first, moments.unit[a:b][start]
-            by_domain[unit, domain] = np.add.reduceat(self.total[a:b], start, axis=0)
-        z = by_domain.reshape(len(by_domain), count * width)
+        by_domain = np.zeros((design.stages.units, last - first, width))
+        by_domain[moments.unit[a:b], moments.domain[a:b] - first] = self.total[a:b]
+        z = by_domain.reshape(len(by_domain), (last - first) * width)
         coefficients: list[FloatArray] = []
-        for number, step in enumerate(self.design.steps):
-            right = _regress(moments, number, self.total, first, last, slice(a, b))
-            for earlier, known in enumerate(coefficients):
-                right -= self.design.crossed(number, earlier) @ known
+        for number, known in enumerate(self.right):
+            step = design.steps[number]
+            right = known[first:last].transpose(1, 0, 2).reshape(step.normal.columns, -1).copy()
+            for earlier, fitted in enumerate(coefficients):
+                right -= design.crossed(number, earlier) @ fitted
             coefficients.append(step.normal.solve(right))
-            z -= self.design.unit_totals(number) @ coefficients[-1]
+            z -= design.unit_totals(number) @ coefficients[-1]
         return z
 
-
-def _regress(moments: Moments, number: int, total: FloatArray, first: int, last: int, groups: slice) -> FloatArray:
-    """X' (w_before / w_after) s of one adjustment for domains first:last, shape (columns, domains · variables)."""
-    from scipy.sparse import csr_array
-
-    step = moments.design.steps[number]
-    count, width, columns = last - first, total.shape[1], step.indicators.shape[1]
-    cell = moments.cells[number][groups]
-    x = step.indicators[cell]
-    domain = moments.domain[groups] - first
-    entries = np.repeat(np.arange(len(cell)), np.diff(x.indptr))
-    data = x.data / step.factor[cell[entries]]
-    gather = csr_array(
-        (data, (x.indices.astype(np.int64) * count + domain[entries], entries)), shape=(columns * count, len(cell))
-    )
-    return np.asarray(gather @ total[groups]).reshape(columns, count * width)
+    def _seen(self, stage: Stage) -> BoolArray | None:
+        """Which units of a stage have an answer to each estimate; None where that does not matter."""
+        if not _domain_matters(self.design):
+            return None
+        moments, width = self.moments, self.total.shape[1]
+        seen = np.zeros((len(stage.group), moments.domains, width), dtype=bool)
+        np.logical_or.at(seen, (stage.of_unit[moments.unit], moments.domain), moments.answered > 0)
+        return seen.reshape(len(stage.group), -1)
 
 
-def _variance(design: SurveyDesign, domain: IntArray, unit: IntArray, z: FloatArray, domains: int) -> FloatArray:
+def _require_small(size: int, other: int) -> None:
+    if size * other > _LARGEST:
+        raise AnalysisError(
+            Problem(
+                f"the covariance of {size} estimates is too large",
+                "Estimates.covariance",
+                "estimate fewer domains or fewer variables at a time",
+            )
+        )
+
+
+def _domain_matters(design: SurveyDesign) -> bool:
+    return design.lone_psu == "average" or design.lone_psu == "adjust" and design.lone_domain == "treat"
+
+
+def _deviations(design: SurveyDesign, stage: Stage, z: FloatArray, seen: BoolArray | None = None) -> FloatArray:
+    """√scale · (z − z̄) of the units of a stage: their squares and products add up to what the stage adds.
+
+    z : ndarray, shape (units of the last stage, m); seen : shape (units of this stage, m), None: all
+    """
+    start = boundaries(stage.of_unit)
+    units = z if len(start) == len(z) else np.add.reduceat(z, start, axis=0)
+    begin = boundaries(stage.group)
+    mean = np.add.reduceat(units, begin, axis=0) / stage.count[:, None]
+    count = np.broadcast_to(stage.count[:, None], mean.shape)
+    met = count if seen is None else np.add.reduceat(seen.astype(np.int64), begin, axis=0)
+    scale = np.nan_to_num(stage.scale)[:, None]
+    if design.lone_psu != "fail" and _has_lone(design, stage):
+        scale, uncentred, unknown = _lone(design, stage.scale[:, None], stage.rate[:, None], count, met)
+        mean = np.where(uncentred, 0.0, mean)
+        if unknown.any():
+            scale = scale * _averaged(unknown, stage.parent, met)[_runs(stage.parent)]
+    deviation = units - mean[stage.group]
+    deviation *= np.sqrt(scale)[stage.group]
+    return np.asarray(deviation)
+
+
+def _lone(
+    design: SurveyDesign, scale: FloatArray, rate: FloatArray, count: IntArray, met: IntArray
+) -> tuple[FloatArray, BoolArray, BoolArray]:
+    """The policy for lone PSUs: scale of each group, whether its scores are centred at zero, whether it is unknown."""
+    unknown = np.broadcast_to(np.isnan(scale), met.shape)
+    treated = unknown
+    if design.lone_domain == "treat" and design.lone_psu in ("adjust", "average"):
+        treated = unknown | ((met == 1) & (count > 1) & (rate > 1e-7))
+    none = np.zeros(met.shape, dtype=bool)
+    known = np.broadcast_to(np.nan_to_num(scale), met.shape)
+    if design.lone_psu == "adjust":
+        return np.where(unknown, np.broadcast_to(rate, met.shape), known), treated, none
+    if design.lone_psu == "average":
+        return np.where(treated, 0.0, known), none, treated & (met > 0)
+    return known, none, none
+
+
+def _averaged(unknown: BoolArray, parent: IntArray, met: IntArray) -> FloatArray:
+    """Groups met / groups with a variance, by parent; NaN where none is left to average. Shape (parents, m)."""
+    if not unknown.any():
+        return np.ones((1, met.shape[1]))
+    begin = boundaries(parent)
+    all_groups = np.add.reduceat((met > 0).astype(np.float64), begin, axis=0)
+    without = np.add.reduceat(unknown.astype(np.float64), begin, axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = all_groups / (all_groups - without)
+    return np.where(all_groups > 0, np.where(np.isfinite(ratio), ratio, np.nan), 1.0)
+
+
+def _variance(
+    design: SurveyDesign, domain: IntArray, unit: IntArray, z: FloatArray, seen: BoolArray, domains: int
+) -> FloatArray:
     """Variance by domain from score totals of (domain, unit) pairs, sorted; pairs that do not exist are 0."""
     result = np.zeros((domains, z.shape[1]))
     if len(z) == 0:
@@ -134,18 +254,46 @@ def _variance(design: SurveyDesign, domain: IntArray, unit: IntArray, z: FloatAr
     for stage in design.stages:
         of = stage.of_unit[unit]
         start = boundaries(domain, of)
-        total, where, of = (
-            (z, domain, of) if len(start) == len(z) else (np.add.reduceat(z, start, axis=0), domain[start], of[start])
-        )
+        whole = len(start) == len(z)
+        total, where, of = (z, domain, of) if whole else (np.add.reduceat(z, start, axis=0), domain[start], of[start])
         group = stage.group[of]
-        start = boundaries(where, group)
-        size = np.diff(np.append(start, len(group)))
-        count = stage.count[group[start]][:, None]
-        mean = np.add.reduceat(total, start, axis=0) / count
+        begin = boundaries(where, group)
+        size = np.diff(np.append(begin, len(group)))
+        index = group[begin]
+        count, scale = stage.count[index][:, None], stage.scale[index][:, None]
+        mean = np.add.reduceat(total, begin, axis=0) / count
+        unknown = None
+        if design.lone_psu == "fail" or not _has_lone(design, stage):
+            scale = np.nan_to_num(scale)
+        else:
+            here = seen if whole else np.logical_or.reduceat(seen, start, axis=0)
+            met = np.broadcast_to(np.add.reduceat(here.astype(np.int64), begin, axis=0), mean.shape)
+            rate = stage.rate[index][:, None]
+            scale, uncentred, unknown = _lone(design, scale, rate, np.broadcast_to(count, mean.shape), met)
+            mean = np.where(uncentred, 0.0, mean)
         deviation = total - np.repeat(mean, size, axis=0)
         np.square(deviation, out=deviation)
-        squares = np.add.reduceat(deviation, start, axis=0) + (count - size[:, None]) * mean**2
-        squares *= np.nan_to_num(stage.scale)[group[start]][:, None]
-        first = boundaries(where[start])
-        result[where[start][first]] += np.add.reduceat(squares, first, axis=0)
+        squares = np.add.reduceat(deviation, begin, axis=0) + (count - size[:, None]) * mean**2
+        squares *= scale
+        inside = where[begin]
+        if unknown is not None and unknown.any():
+            squares = _scaled(squares, unknown, met, inside, stage.parent[index])
+        first = boundaries(inside)
+        result[inside[first]] += np.add.reduceat(squares, first, axis=0)
     return result
+
+
+def _has_lone(design: SurveyDesign, stage: Stage) -> bool:
+    return bool(np.isnan(stage.scale).any()) or design.lone_domain == "treat"
+
+
+def _scaled(squares: FloatArray, unknown: BoolArray, met: IntArray, domain: IntArray, parent: IntArray) -> FloatArray:
+    """Squares times groups met / groups with a variance, by domain and parent."""
+    run = _runs(domain, parent)
+    return np.asarray(squares * _averaged(unknown, run, met)[run])
+
+
+def _runs(*keys: IntArray) -> IntArray:
+    """Number of the run of equal keys each position lies in."""
+    start = boundaries(*keys)
+    return np.repeat(np.arange(len(start)), np.diff(np.append(start, len(keys[0]))))
