@@ -77,7 +77,7 @@ def _replicate_df(moments: Moments) -> FloatArray:
         for variable in range(here.shape[1]):
             units = moments.unit[a:b][here[a:b, variable]]
             if units.tobytes() not in known:
-                known[units.tobytes()] = replicates.degrees(units)
+                known[units.tobytes()] = replicates.domain_df(units)
             result[domain, variable] = known[units.tobytes()]
     return result
 

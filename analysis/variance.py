@@ -66,10 +66,7 @@ class ReplicateScores:
         """Shape (replicates, domains · variables); the covariance is their cross-product."""
         replicates = self.design.replicates
         assert replicates is not None
-        flat = self.values.reshape(len(self.values), -1)
-        counted = replicates.rscales > 0
-        centre = self.estimate.ravel() if replicates.centre == "estimate" else flat[counted].mean(axis=0)
-        return np.asarray((flat - centre) * np.sqrt(replicates.scale * replicates.rscales)[:, None])
+        return replicates.deviations(self.values.reshape(len(self.values), -1), self.estimate.ravel())
 
     @cached_property
     def variance(self) -> FloatArray:

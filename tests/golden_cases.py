@@ -74,8 +74,6 @@ def _covered(case: Case) -> bool:
     known = adjusted is None or name.startswith("ps_") and name != "ps_then_linear" or name in R_RAKE | CALIBRATED
     if case.file == "proportions" and entry["interval"] not in INTERVALS:
         return False
-    if case.file == "lone_psu" and case.design["lone_psu"] != "fail":
-        return False
     return known and entry["statistic"] in COVERED[case.file]
 
 

@@ -47,7 +47,13 @@ def design(file: str, name: str) -> SurveyDesign:
     if "adjusted" not in meta:
         frame = data(re.search(r"data=(\w+)", meta["call"])[1] + ".csv")
         parts = (columns(frame, meta[key]) for key in ("stratum", "psu", "fpc"))
-        return SurveyDesign(frame[meta["weight"]], *parts, nest=meta["nest"])
+        return SurveyDesign(
+            frame[meta["weight"]],
+            *parts,
+            lone_psu="remove" if meta["lone_psu"] == "certainty" else meta["lone_psu"],
+            nest=meta["nest"],
+            lone_domain="treat" if meta.get("adjust_domain_lonely") else "ignore",
+        )
     base, frame = design(file, meta["adjusted"]["from"]), data("counter.csv")
     if name in R_RAKE | CALIBRATED:
         chosen = (R_RAKE | CALIBRATED)[name].split()
