@@ -250,7 +250,7 @@ def recalibrated(
         naming the replicates that cannot meet the totals.
     """
     cells = x.shape[0]
-    kept, unit = compact(replicates.unit * cells + cell)
+    kept, unit = compact(replicates.unit * cells + cell.astype(np.int64))
     of_unit, of_cell = kept // cells, kept % cells
     ratio = np.ones(len(kept))
     ratio[unit] = before / after
