@@ -13,6 +13,7 @@ from analysis.estimators import composite, mean, proportion, ratio, total
 from analysis.index import IndexSpec, answer_shares, index
 from analysis.quantiles import quantile
 from analysis.regression import Regression, regress
+from analysis.replicates import replicate, replicate_design
 
 __all__ = [
     "AnalysisError",
@@ -34,5 +35,7 @@ __all__ = [
     "rake",
     "ratio",
     "regress",
+    "replicate",
+    "replicate_design",
     "total",
 ]

@@ -16,6 +16,7 @@ from analysis.design import CalibrationStep, SurveyDesign
 from analysis.errors import AnalysisError, Problem
 from analysis.fitting import DISTANCES, Bounds, fit, sweep
 from analysis.normal import NormalEquations
+from analysis.replicates import recalibrated
 from analysis.targets import Margin, disagreements, indicators, match
 
 if TYPE_CHECKING:
@@ -323,4 +324,7 @@ def _adjust(
     if (factor == 0).any():
         what = f"{int((factor[cell] == 0).sum())} rows would have the weight 0"
         raise AnalysisError(Problem(what, "bounds", "give a lower bound above 0, such as 0.1"))
-    return design.adjusted(CalibrationStep(method, cell, x, normal(cells.weight), design.weight, after))
+    adjusted = design.adjusted(CalibrationStep(method, cell, x, normal(cells.weight), design.weight, after))
+    if design.replicates is None:
+        return adjusted
+    return adjusted.with_replicates(recalibrated(design.replicates, cell, x, design.weight, after, factors))

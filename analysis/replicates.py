@@ -3,10 +3,11 @@
 Public: replicate, replicate_design, recalibrated, Replicates.
 """
 
-from typing import Literal, get_args
+from collections.abc import Callable
+from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from analysis.design import SurveyDesign
 from analysis.errors import AnalysisError, Problem, not_a_number
@@ -16,7 +17,6 @@ from analysis.resampling import Bootstrap, balanced, bootstrap, jackknife
 
 FloatArray = NDArray[np.float64]
 Method = Literal["jackknife", "brr", "fay", "bootstrap"]
-
 Given = Literal["weights", "multipliers"]
 
 __all__ = ["Replicates", "recalibrated", "replicate", "replicate_design"]
@@ -250,7 +250,7 @@ def recalibrated(
         naming the replicates that cannot meet the totals.
     """
     cells = x.shape[0]
-    kept, unit = compact(replicates.unit * cells + cell)
+    kept, unit = compact(replicates.unit * cells + cell.astype(np.int64))
     of_unit, of_cell = kept // cells, kept % cells
     ratio = np.ones(len(kept))
     ratio[unit] = before / after
