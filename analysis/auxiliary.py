@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from analysis.cells import Cells, Classes, cells_of, read_classes
 from analysis.errors import AnalysisError, Problem, not_a_number
-from analysis.labels import IntArray
+from analysis.labels import IntArray, compact
 from analysis.normal import NormalEquations
 from analysis.targets import Margin, disagreements, match
 
@@ -94,8 +94,8 @@ def read_auxiliary(x: Any, totals: Any, rows: int, weight: FloatArray) -> Auxili
     margins: dict[int, Margin] = {}
     for i, (one, code) in enumerate(zip(variables, cells.codes, strict=True)):
         if one.number is None:
-            present, position = np.unique(code, return_inverse=True)
-            margins[i], faults = match(one.name, cells.classes[i].named(present), position.astype(np.int64), one.totals)
+            present, position = compact(code)
+            margins[i], faults = match(one.name, cells.classes[i].named(present), position, one.totals)
             problems.extend(faults)
     if problems:
         raise AnalysisError(problems)

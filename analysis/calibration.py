@@ -15,6 +15,7 @@ from analysis.cells import Cells, cells_of, read_classes
 from analysis.design import CalibrationStep, SurveyDesign
 from analysis.errors import AnalysisError, Problem
 from analysis.fitting import DISTANCES, Bounds, fit, sweep
+from analysis.labels import compact
 from analysis.normal import NormalEquations
 from analysis.replicates import recalibrated
 from analysis.targets import Margin, disagreements, indicators, match
@@ -234,8 +235,8 @@ def _read_margins(design: SurveyDesign, margins: Any, tolerance: float) -> tuple
     found = cells_of(list(classes.values()), design.weight)
     read = []
     for name, one, code in zip(classes, found.classes, found.codes, strict=True):
-        present, position = np.unique(code, return_inverse=True)
-        margin, faults = match(name, one.named(present), position.astype(np.int64), margins[name][1])
+        present, position = compact(code)
+        margin, faults = match(name, one.named(present), position, margins[name][1])
         problems.extend(faults)
         read.append(margin)
     problems = problems or disagreements(read, tolerance)
@@ -248,13 +249,13 @@ def _newton(weight: FloatArray, margins: list[Margin], swept: FloatArray, tolera
     """The factors proportional fitting tends to, where it is too slow; else the error that names what is missed."""
     x = indicators(margins)
     target = np.concatenate([margin.target for margin in margins])
-    normal = _normal_of(margins)(weight)
+    normal = _normal_of(x, margins)
     start = weight * swept
     if np.isfinite(start).all() and (start.min() > 1e-12 * start.max()):
-        more = fit(x, start, target, DISTANCES["raking"], (0.0, np.inf), _normal_of(margins)(start))
+        more = fit(x, start, target, DISTANCES["raking"], (0.0, np.inf), normal(start))
         if np.abs(x.T @ (start * more) / target - 1).max() <= tolerance:
             return swept * more
-    factor = fit(x, weight, target, DISTANCES["raking"], (0.0, np.inf), normal)
+    factor = fit(x, weight, target, DISTANCES["raking"], (0.0, np.inf), normal(weight))
     reached = x.T @ (weight * factor)
     if np.abs(reached / target - 1).max() <= tolerance:
         return factor
@@ -295,19 +296,19 @@ def _require_met(found: Auxiliary, weight: FloatArray, factor: FloatArray, bound
     )
 
 
-def _normal_of(margins: list[Margin]) -> Callable[[FloatArray], NormalEquations]:
-    """X'WX of the indicators of margins: the largest is diagonal, one class of each other is implied by it."""
+def _normal_of(x: "csr_array[Any, tuple[int, int]]", margins: list[Margin]) -> Callable[[FloatArray], NormalEquations]:
+    """X'WX of the indicators x of margins: the largest is diagonal, one class of each other is implied by it."""
     sizes = [len(margin.labels) for margin in margins]
     offsets = np.cumsum([0, *sizes]).tolist()
     largest = int(np.argmax(sizes))
     first = range(offsets[largest], offsets[largest + 1])
     implied = tuple(offset for i, offset in enumerate(offsets[:-1]) if i != largest)
-    x = indicators(margins)
     return lambda weight: NormalEquations(x, weight, first, implied)
 
 
 def _adjust_margins(design: SurveyDesign, method: str, cells: Cells, margins: list[Margin], fit: Fit) -> SurveyDesign:
-    return _adjust(design, method, cells, indicators(margins), _normal_of(margins), fit)
+    x = indicators(margins)
+    return _adjust(design, method, cells, x, _normal_of(x, margins), fit)
 
 
 def _adjust(

@@ -163,7 +163,7 @@ def _ends(values: NDArray[Any]) -> tuple[Any, Any]:
 @compiled
 def _cross(key: NDArray[np.int32], values: NDArray[Any], low: int, size: int) -> bool:
     """Add a digit to the keys; whether a value lies outside."""
-    outside = False
+    outside: Any = False
     for i in range(len(key)):
         digit = np.int64(values[i]) - low
         outside |= (digit < 0) | (digit >= size)

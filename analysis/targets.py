@@ -83,12 +83,15 @@ def indicators(margins: Sequence[Margin]) -> "csr_array[Any, tuple[int, int]]":
     """0/1 columns of all classes of all margins side by side, shape (cells, columns)."""
     from scipy.sparse import csr_array
 
-    sizes = [len(margin.labels) for margin in margins]
-    offsets = np.cumsum([0, *sizes[:-1]])
-    columns = np.column_stack([margin.code + offset for margin, offset in zip(margins, offsets, strict=True)])
-    cells = len(columns)
-    start = np.arange(0, cells * len(margins) + 1, len(margins))
-    return csr_array((np.ones(columns.size), columns.ravel(), start), shape=(cells, sum(sizes)))
+    cells, count = len(margins[0].code), len(margins)
+    columns = np.empty((cells, count), dtype=np.int32)
+    offset = 0
+    for i, margin in enumerate(margins):
+        columns[:, i] = margin.code
+        columns[:, i] += offset
+        offset += len(margin.labels)
+    start = np.arange(0, cells * count + 1, count)
+    return csr_array((np.ones(columns.size), columns.ravel(), start), shape=(cells, offset))
 
 
 def _as_mapping(totals: Any) -> Mapping[Any, Any] | None:
