@@ -1,26 +1,93 @@
-"""The command `sipas compare`: which questions of two waves may be compared."""
+"""The command `sipas compare`: which questions of two waves may be compared, and differences in data files."""
 
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from analysis.cli import find_extract
+from analysis.cli_options import (
+    CALIBRATION,
+    DESIGN,
+    FILE,
+    JSON,
+    OF_A_DESIGN,
+    READING,
+    REPLICATES,
+    RULES,
+    STATISTIC,
+    is_data,
+    options,
+    refuse,
+)
 from analysis.cli_show import print_json
+from analysis.errors import AnalysisError, Problem
 
 if TYPE_CHECKING:
     from analysis.comparable import Comparison
 
+ADJUST, SIMULTANEOUS = ("holm", "bh", "none"), ("none", "bonferroni", "scheffe", "max_t")
+OF_A_FILE = (
+    *OF_A_DESIGN,
+    *(
+        "statistic",
+        "variables",
+        "denominator",
+        "by",
+        "missing",
+        "level",
+        "df",
+        "interval",
+        "of",
+        "q",
+        "rule",
+        "factors",
+    ),
+    *("value_words", "item_method", "roll_up", "against", "adjust", "simultaneous", "overlap", "output"),
+)
+DIFFERENCES = (
+    click.option("--against", multiple=True, metavar="LABEL", help="Domain that all others are compared with."),
+    click.option("--adjust", type=click.Choice(ADJUST), default="holm", show_default=True, help="Of the p-values."),
+    click.option(
+        "--simultaneous",
+        type=click.Choice(SIMULTANEOUS),
+        default="none",
+        show_default=True,
+        help="Intervals that hold all together, or each by itself.",
+    ),
+    click.option(
+        "--overlap",
+        type=click.Choice(("labels", "none")),
+        default="labels",
+        show_default=True,
+        help="Units of two files are the same where their labels are, or never.",
+    ),
+)
+
 
 @click.command()
-@click.argument("first", metavar="WAVE|EXTRACT")
-@click.argument("second", metavar="WAVE|EXTRACT")
+@click.argument("first", metavar="WAVE|EXTRACT|DATA")
+@click.argument("second", metavar="[WAVE|EXTRACT|DATA]", required=False)
 @click.option("--item", "items", multiple=True, metavar="CODE", help="Ask for this item; refused where it may not be.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
-def compare(first: str, second: str, items: tuple[str, ...], as_json: bool) -> None:
-    """Say which items of two waves' forms are comparable, which are not and why, and whether the index is.
+@options(STATISTIC, DIFFERENCES, RULES, DESIGN, REPLICATES, CALIBRATION, READING, JSON)
+@click.option("--output", type=FILE, help="Write the table to this .csv, .parquet or .xlsx file.")
+def compare(
+    first: str, second: str | None, items: tuple[str, ...], as_json: bool, output: str | None, **given: Any
+) -> None:
+    """Say which items of two waves are comparable and why, or give differences with tests from one data file or two.
 
+    \b
     Example: sipas compare 2026-q3 2026-q4 --item II.A1
+    Example: sipas compare answers.csv --variable satisfied --by field --weight w --psu centre_day
     """
+    if is_data(first):
+        refuse(("items",), "is for two waves, not for data files", "leave it out")
+        from analysis.cli_differences import compare_files
+
+        return compare_files(first, second, given, as_json, output)
+    refuse(OF_A_FILE, "is for data files of your own", "leave it out, or name a data file")
+    if second is None or is_data(second):
+        what = "a wave is compared with a second wave"
+        raise AnalysisError(Problem(what, second or first, "name two waves or extracts: sipas compare 2026-q3 2026-q4"))
     from analysis.comparable import comparable, require
 
     found = comparable(find_extract(first).codebook, find_extract(second).codebook)

@@ -90,7 +90,8 @@ def of_file(path: Path, given: Mapping[str, Any], done: Callable[[str], None]) -
     found = estimate_file(source, request, done)
     header, rows = of_estimates(found.estimates, found.by, found.value_words, given["value_words"] or "beside")
     estimates = found.estimates
-    intervals = sorted(set(estimates.interval))
+    method = "Woodruff, " if request.statistic == "quantile" else ""
+    intervals = method + ", ".join(sorted(set(estimates.interval)))
     context = {"data": path.name, "statistic": request.statistic, "level": 100 * request.level, "df": request.df}
     context |= {"interval": {str(name): how for name, how in zip(estimates.variables, estimates.interval, strict=True)}}
     context |= {"design": list(found.said)}
@@ -98,7 +99,7 @@ def of_file(path: Path, given: Mapping[str, Any], done: Callable[[str], None]) -
         context["totals_sha256"] = found.design.totals.sha256
     line = (
         f"{request.statistic} of {path.name}, {UNITS[request.statistic]}; "
-        f"{100 * request.level:g} % intervals: {', '.join(intervals)}; df of the {request.df}"
+        f"{100 * request.level:g} % intervals: {intervals}; df of the {request.df}"
     )
     places = decimals(header, rows)
     return ShownTable(header, rows, context, (line, *found.said), places=places), found

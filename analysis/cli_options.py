@@ -83,6 +83,13 @@ CALIBRATION = (
         "--method", type=click.Choice(("linear", "raking", "logit")), default="linear", help="Of --calibrate."
     ),
     click.option("--bounds", type=(float, float), metavar="LOW HIGH", help="On the factors of --calibrate."),
+    click.option(
+        "--aggregate",
+        type=click.Choice(("none", "psu")),
+        default="none",
+        show_default=True,
+        help="One factor of --calibrate for a whole sampling unit, or one for each row.",
+    ),
     click.option("--trim", type=(float, float), metavar="LOWER UPPER", help="Bounds on the weights, after that."),
 )
 STATISTIC = (
@@ -117,11 +124,12 @@ OF_A_WAVE = ("cells", "register", "minimum", "margins")
 OF_A_DESIGN = (
     *("weight", "stratum", "psu", "fpc", "nest", "lone_psu", "lone_domain", "replicate", "replicates", "rho", "seed"),
     *("kind", "replicate_weights", "scale", "rscales", "centre", "rake", "post_stratify", "calibrate", "method"),
-    *("bounds", "trim", "separator", "decimal"),
+    *("bounds", "aggregate", "trim", "separator", "decimal"),
 )
 NEEDS = {
     "replicates": "replicate", "rho": "replicate", "seed": "replicate", "kind": "replicate",
     "scale": "replicate_weights", "rscales": "replicate_weights", "method": "calibrate", "bounds": "calibrate",
+    "aggregate": "calibrate",
 }  # fmt: skip
 """An option that says how, and the one that it speaks of."""
 

@@ -45,4 +45,4 @@ def _margins(found: FileWeights) -> ShownTable:
     chosen = [one for one in found.reached if one in worst[:MOST_SHOWN]]
     header = ("margin", "label", "rows", "before", "after", "total")
     rows = tuple((one.margin, one.label, one.rows, one.before, one.after, one.total) for one in chosen)
-    return ShownTable(header, rows)
+    return ShownTable(header, rows, places={"before": 1, "after": 1, "total": 1})

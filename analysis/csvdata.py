@@ -67,17 +67,19 @@ class CsvData:
             return np.asarray(column.to_numpy())
         text = column.where(~column.isin(BLANK))
         if self.form.decimal == "comma":
+            if text.str.contains(".", regex=False).any():  # 1.500 may be a thousand and a half
+                return column.astype(object).where(column.notna(), None).to_numpy(dtype=object)
             text = text.str.replace(",", ".", regex=False)
         try:
             return np.asarray(pd.to_numeric(text).to_numpy(dtype=np.float64, na_value=np.nan))
         except (TypeError, ValueError):
-            if name:
+            if name and self.form.decimal == "point":
                 self._refuse_decimal_comma(column, name)
             return column.astype(object).where(column.notna(), None).to_numpy(dtype=object)
 
     def _refuse_decimal_comma(self, column: "pd.Series[Any]", name: str) -> None:
         for row, value in enumerate(column):
-            if isinstance(value, str) and not _is_number(value) and value not in BLANK:
+            if isinstance(value, str) and value not in BLANK and (not _is_number(value) or "," in value):
                 if DECIMAL_COMMA.fullmatch(value):
                     remedy = "write a point and no separator of thousands: 1234.5"
                     where = f"{self.path}, column {name}, row {row} (the first under the header is 0)"

@@ -11,10 +11,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from analysis.calibration import post_stratify, rake
+from analysis.calibration import calibrate, post_stratify, rake
 from analysis.datafile import DataFile, Source, matching
 from analysis.design import SurveyDesign
 from analysis.errors import AnalysisError, Problem
+from analysis.replicates import replicate, replicate_design
 from analysis.totals import TotalsFile, read_totals
 
 Calibration = Literal["rake", "post_stratify", "calibrate"]
@@ -31,19 +32,20 @@ class DesignRequest:
     nest: bool = False
     lone_psu: str = "fail"
     lone_domain: str = "ignore"
-    replicate: str | None = None
+    replicate: Literal["jackknife", "brr", "fay", "bootstrap"] | None = None
     replicates: int = 500
     rho: float = 0.0
     seed: int | None = None
-    kind: str = "rao_wu"
+    kind: Literal["rao_wu", "canty_davison", "preston"] = "rao_wu"
     replicate_weights: tuple[str, ...] = ()
     scale: float | None = None
     rscales: tuple[float, ...] = ()
-    centre: str = "mean"
+    centre: Literal["mean", "estimate"] = "mean"
     calibration: Calibration | None = None
     totals: Path | None = None
-    method: str = "linear"
+    method: Literal["linear", "raking", "logit"] = "linear"
     bounds: tuple[float, float] | None = None
+    aggregate: Literal["none", "psu"] = "none"
     trim: tuple[float, float] | None = None
 
 
@@ -123,8 +125,6 @@ def build_design(data: DataFile, request: DesignRequest, columns: DesignColumns)
 def _replicated(data: DataFile, request: DesignRequest, columns: DesignColumns) -> SurveyDesign:
     weight = data.numbers[request.weight] if request.weight else np.ones(data.rows)
     if columns.replicate_weights:
-        from analysis import replicate_design  # type: ignore[attr-defined]
-
         matrix = np.column_stack([data.numbers[name] for name in columns.replicate_weights])
         if request.scale is None:
             what, remedy = (
@@ -133,8 +133,7 @@ def _replicated(data: DataFile, request: DesignRequest, columns: DesignColumns) 
             )
             raise AnalysisError(Problem(what, "--scale", remedy))
         rscales = np.array(request.rscales) if request.rscales else None
-        brought: SurveyDesign = replicate_design(weight, matrix, request.scale, rscales, centre=request.centre)
-        return brought
+        return replicate_design(weight, matrix, request.scale, rscales, centre=request.centre)
     more: dict[str, Any] = {} if request.lone_domain == "ignore" else {"lone_domain": request.lone_domain}
     design = SurveyDesign(
         weight,
@@ -147,12 +146,9 @@ def _replicated(data: DataFile, request: DesignRequest, columns: DesignColumns) 
     )
     if not request.replicate:
         return design
-    from analysis import replicate  # type: ignore[attr-defined]
-
-    made: SurveyDesign = replicate(
+    return replicate(
         design, request.replicate, request.replicates, request.rho, request.seed, request.centre, request.kind
     )
-    return made
 
 
 def _calibrated(design: SurveyDesign, data: DataFile, request: DesignRequest, totals: TotalsFile) -> SurveyDesign:
@@ -166,11 +162,8 @@ def _calibrated(design: SurveyDesign, data: DataFile, request: DesignRequest, to
             raise AnalysisError(Problem(what, str(totals.path), remedy))
         ((cells, known),) = margins.values()
         return post_stratify(design, cells, known)
-    from analysis import calibrate  # type: ignore[attr-defined]
-
     x, known = totals.matrix(data)
-    done: SurveyDesign = calibrate(design, x, known, method=request.method, bounds=request.bounds)
-    return done
+    return calibrate(design, x, known, method=request.method, bounds=request.bounds, aggregate=request.aggregate)
 
 
 def _names(request: DesignRequest) -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import floor, isfinite, log10
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import AnalysisError, Problem
@@ -44,11 +45,7 @@ def picture_of_file(table: ShownTable, by: Sequence[str]) -> "Drawing":
     rows = []
     for row in table.rows:
         variable = f"{row[first]} q {row[first + 1]:g}" if "q" in table.header else str(row[first])
-        label = (
-            " · ".join(" ".join(map(str, part)).strip() for part in _labelled(table.header[:first], row))
-            if by
-            else variable
-        )
+        label = " · ".join(_labelled(table.header[:first], row)) if by else variable
         numbers = {name: _finite(row[place[name]]) for name in ("value", "ci_low", "ci_high")}
         value, low, high = numbers.values()
         why = "" if value is not None else "no estimate"
@@ -167,17 +164,17 @@ def _span(rows: Sequence[_Row], places: int) -> str:
 def _places(rows: Sequence[_Row]) -> int:
     """Decimals that show an interval's half width with two digits."""
     widths = [row.high - row.low for row in rows if row.low is not None and row.high is not None and row.high > row.low]
-    return min(6, max(0, 1 - floor(log10(min(widths) / 4)))) if widths else 2
+    return min(6, max(0, 1 - floor(log10(median(widths) / 4)))) if widths else 2
 
 
-def _labelled(header: Sequence[str], row: Sequence[Any]) -> list[tuple[str, ...]]:
-    """Each domain's label with its words."""
-    parts: list[tuple[str, ...]] = []
+def _labelled(header: Sequence[str], row: Sequence[Any]) -> list[str]:
+    """Each domain's label, or its words where it has any."""
+    parts: list[str] = []
     for place, name in enumerate(header):
         if place and name == f"{header[place - 1]}_label":
-            parts[-1] = (*parts[-1], str(row[place]))
+            parts[-1] = str(row[place]) or parts[-1]
         else:
-            parts.append((str(row[place]),))
+            parts.append(str(row[place]))
     return parts
 
 

@@ -6,13 +6,16 @@ Public: ShownTable, of_estimates, decimals, plain.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import floor, isfinite, log10
+from statistics import median
 from typing import Any, Literal
 
 from analysis.estimates import COLUMNS as NUMBERS
 from analysis.estimates import Estimates
 
 ValueWords = Literal["beside", "instead", "off"]
-UNCERTAIN = ("value", "se", "ci_low", "ci_high", "difference")
+EXACT = -1
+"""Instead of decimals: as many as the number has."""
+UNCERTAIN = ("value", "se", "ci_low", "ci_high")
 """Columns whose decimals follow the standard error: more would be noise, fewer would hide it."""
 
 
@@ -44,7 +47,10 @@ class ShownTable:
             for row in rows
         ]
         widths = [max(width(line[column]) for line in cells) for column in range(len(places))]
-        words = [all(isinstance(row[place], str) for row in rows) for place in places]
+        words = [
+            all(isinstance(row[place], str) for row in rows) and not name.startswith("p_")
+            for name, place in zip(names, places, strict=True)
+        ]
         lines = [
             "  ".join(_padded(cell, size, left) for cell, size, left in zip(line, widths, words, strict=True)).rstrip()
             for line in cells
@@ -79,21 +85,26 @@ def of_estimates(
 
 
 def decimals(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, int]:
-    """Decimals by column: two significant digits of the smallest standard error, in all columns of its unit."""
+    """Decimals by column: two significant digits of the median standard error, in all columns of its unit."""
     place = header.index("se") if "se" in header else -1
     errors = [row[place] for row in rows if place >= 0 and isinstance(row[place], float) and row[place] > 0]
     errors = [error for error in errors if isfinite(error)]
-    digits = min(6, max(0, 1 - floor(log10(min(errors))))) if errors else 2
-    return {name: digits for name in header if name in UNCERTAIN} | {"df": 0, "n_eff": 0}
+    digits = min(6, max(0, 1 - floor(log10(median(errors))))) if errors else 2
+    return dict.fromkeys(UNCERTAIN, digits) | {"df": 0, "n_eff": 0, "q": EXACT}
 
 
 def brief(value: Any, places: int | None = None) -> str:
+    """A cell on a terminal: `places` decimals, whole numbers without any; None: two, of whole numbers none."""
     if value is None or (isinstance(value, float) and not isfinite(value)):
         return "-"
     if isinstance(value, float):
-        if places is not None and (places or value.is_integer()):
+        if places == EXACT:
+            return f"{value:g}"
+        if places == 0 and not value.is_integer():
+            return f"{value:.1f}"
+        if places is not None:
             return f"{value:.{places}f}"
-        return f"{value:.0f}" if value.is_integer() and abs(value) >= 1 else f"{value:.{2 if places is None else 1}f}"
+        return f"{value:.0f}" if value.is_integer() and abs(value) >= 1 else f"{value:.2f}"
     return " ".join(str(value).split()) if isinstance(value, str) else str(value)
 
 

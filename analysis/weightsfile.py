@@ -42,20 +42,22 @@ class FileWeights:
 
     def diagnostics(self) -> dict[str, Any]:
         """Numbers of the weights: before, after and the factors between them."""
-        before, after = kish(self.file.base.weight), kish(self.weight)
-        factor = self.weight / self.file.base.weight
+        before, after = self.file.base.weight, self.weight
+        factor = after / before
+        positive = bool((after > 0).all())
         return {
-            "rows": len(self.weight),
-            "sum_before": float(self.file.base.weight.sum()),
-            "sum": float(self.weight.sum()),
-            "deff_kish_before": before.deff_kish,
-            "deff_kish": after.deff_kish,
-            "n_eff_kish": after.n_eff_kish,
-            "smallest": float(self.weight.min()),
-            "mean": float(self.weight.mean()),
-            "largest": float(self.weight.max()),
+            "rows": len(after),
+            "sum_before": float(before.sum()),
+            "sum": float(after.sum()),
+            "deff_kish_before": kish(before).deff_kish,
+            "deff_kish": kish(after).deff_kish if positive else None,
+            "n_eff_kish": kish(after).n_eff_kish if positive else None,
+            "smallest": float(after.min()),
+            "mean": float(after.mean()),
+            "largest": float(after.max()),
             "lowest_factor": float(factor.min()),
             "highest_factor": float(factor.max()),
+            "not_positive": int((after <= 0).sum()),
             "tolerance": max((abs(one.after / one.total - 1) for one in self.reached if one.total), default=0.0),
         }
 
@@ -73,14 +75,14 @@ class FileWeights:
         """For a terminal: Kish, range, factors, then each total that was met."""
         found = self.diagnostics()
         sums = f"sum of weights {found['sum_before']:.10g} before, {found['sum']:.10g} after"
-        effect = f"deff_kish {found['deff_kish_before']:.3f} before, {found['deff_kish']:.3f} after"
         spread = f"weights {found['smallest']:.6g} to {found['largest']:.6g}"
         factors = f"factors {found['lowest_factor']:.4g} to {found['highest_factor']:.4g}"
-        lines = [
-            f"{found['rows']} rows; {sums}",
-            f"{effect}; n_eff_kish {found['n_eff_kish']:.0f}",
-            f"{spread}; {factors}",
-        ]
+        lines = [f"{found['rows']} rows; {sums}", f"{spread}; {factors}"]
+        if found["not_positive"]:
+            lines.append(f"{found['not_positive']} weights are not positive: give --bounds, such as --bounds 0.3 3")
+        else:
+            effect = f"deff_kish {found['deff_kish_before']:.3f} before, {found['deff_kish']:.3f} after"
+            lines.append(f"{effect}; n_eff_kish {found['n_eff_kish']:.0f}")
         lines += self.file.said
         if self.reached:
             lines.append(f"totals met to {found['tolerance']:.1e}:")
