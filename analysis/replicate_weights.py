@@ -231,7 +231,7 @@ class Replicates:
         units = np.arange(self.units)
         return float((_rank(self.multipliers, units) if self.group is None else self._span(units)) - 1)
 
-    def degrees(self, units: IntArray) -> float:
+    def domain_df(self, units: IntArray) -> float:
         """Degrees of freedom of a domain that has rows in `units`: rank of their replicate weights − 1, at most `df`.
 
         As R's `degf(subset(design, …))`. With more than 1,000 replicates of which nothing is known but their numbers,

@@ -84,5 +84,6 @@ def _estimates(entry: dict[str, Any], df: str) -> analysis.Estimates:
         return analysis.index(here, answers, IndexSpec(ITEMS), "top2", roll_up, by=by, df=df, interval="t")
     if statistic == "mean by":
         by = frame[re.search(r"svyby\(.*?, ~(\w+),", entry["call"])[1]]
-    estimator = analysis.total if statistic == "total" else analysis.mean
-    return estimator(here, np.column_stack(variables), by=by, df=df)
+    y = np.column_stack(variables)
+    y[np.isnan(y).any(axis=1)] = np.nan
+    return (analysis.total if statistic == "total" else analysis.mean)(here, y, by=by, df=df)

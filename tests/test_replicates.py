@@ -203,7 +203,7 @@ def test_df_is_the_rank_of_the_replicate_weights_less_one(seed: int, size: int, 
     }[kind]()
     units = np.random.default_rng(seed).permutation(ours.units)[:size]
     by_rank = Replicates(ours.method, ours.unit, ours.multipliers, ours.scale, ours.rscales, ours.centre)
-    assert ours.degrees(units) == by_rank.degrees(units)
+    assert ours.domain_df(units) == by_rank.domain_df(units)
     assert by_rank.df == np.linalg.matrix_rank(ours.multiplier) - 1
 
 
