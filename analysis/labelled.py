@@ -16,6 +16,7 @@ from analysis.errors import AnalysisError, Problem
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+STATA = b"<stata_dta>", b"</stata_dta>"
 READERS = {".sav": "read_sav", ".zsav": "read_sav", ".por": "read_por", ".dta": "read_dta"}
 
 
@@ -24,6 +25,7 @@ class LabelledData:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._require_its_end()
         _, about = self._read(metadataonly=True)
         self.names = tuple(about.column_names)
         refuse_twice(self.names, str(path))
@@ -50,6 +52,17 @@ class LabelledData:
         frame, _ = self._read()
         columns = {name: as_labels(_plain(np.asarray(values))) for name, values in frame.items()}
         return pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})
+
+    def _require_its_end(self) -> None:
+        """A Stata file that was cut off behind its rows would be read without the words of its codes."""
+        with self.path.open("rb") as file:
+            if file.read(len(STATA[0])) != STATA[0]:
+                return
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - 64))
+            if not file.read().rstrip(b"\0\r\n ").endswith(STATA[1]):
+                what = "the file cannot be read: its end is missing"
+                raise AnalysisError(Problem(what, str(self.path), "copy it again, whole"))
 
     def _read(self, **how: Any) -> tuple[dict[str, Any], Any]:
         import pyreadstat
