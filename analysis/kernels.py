@@ -16,6 +16,30 @@ Array = Any
 
 
 @compiled
+def add_runs(values: Array, start: Array, result: Array) -> None:
+    """Sums of the rows of each run, start[i]:start[i + 1], the last to the end."""
+    for i in range(start.shape[0]):
+        end = start[i + 1] if i + 1 < start.shape[0] else values.shape[0]
+        row = result[i]
+        for j in range(start[i], end):
+            more = values[j]
+            for c in range(row.shape[0]):
+                row[c] += more[c]
+
+
+@compiled
+def count_runs(values: Array, start: Array, result: Array) -> None:
+    """In how many rows of each run a value is above 0."""
+    for i in range(start.shape[0]):
+        end = start[i + 1] if i + 1 < start.shape[0] else values.shape[0]
+        row = result[i]
+        for j in range(start[i], end):
+            more = values[j]
+            for c in range(row.shape[0]):
+                row[c] += np.int32(more[c] > 0)
+
+
+@compiled
 def count(bucket: Array, unit: Array, first: int, last: int, result: Array) -> None:
     """Rows first:last in each bucket, bucket[unit]; a negative unit is left out."""
     for i in range(first, last):

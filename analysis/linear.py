@@ -17,12 +17,13 @@ from analysis.errors import AnalysisError, Problem
 from analysis.estimates import Estimates
 from analysis.intervals import Interval, t
 from analysis.labels import Codes, IntArray
-from analysis.moments import Measure, Moments, boundaries, sum_by_unit
+from analysis.moments import Measure, Moments, boundaries, count_runs, sum_by_unit
 from analysis.variance import ReplicateScores, Scores, TaylorScores
 
 FloatArray = NDArray[np.float64]
 DegreesOfFreedom = Literal["domain", "design"]
 
+_BLOCK = 1 << 22  # numbers held at once while the sums of replicates are formed
 _ROUNDING = 1e-14  # a variance below this times value² is rounding
 
 
@@ -47,15 +48,14 @@ class Linearised:
             return np.broadcast_to(_replicate_df(moments), self.value.shape)
         stage = moments.design.stages[0]
         psu = stage.of_unit[moments.unit]
-        here = moments.answered > 0
-        result = np.zeros((moments.domains, here.shape[1]))
+        result = np.zeros((moments.domains, moments.answered.shape[1]))
         for sign, key in ((1, psu), (-1, stage.group[psu])):
             start = boundaries(moments.domain, key)
             if len(start):
-                seen = np.logical_or.reduceat(here, start, axis=0).astype(np.float64)
+                seen = moments.answered if len(start) == len(key) else count_runs(moments.answered, start)
                 domain = moments.domain[start]
                 first = boundaries(domain)
-                result[domain[first]] += sign * np.add.reduceat(seen, first, axis=0)
+                result[domain[first]] += sign * count_runs(seen, first)
         return np.broadcast_to(result, self.value.shape)
 
     def kish(self) -> FloatArray:
@@ -74,11 +74,12 @@ def _replicate_df(moments: Moments) -> FloatArray:
     known: dict[bytes, float] = {}
     for domain in range(moments.domains):
         a, b = np.searchsorted(moments.domain, [domain, domain + 1])
-        for variable in range(here.shape[1]):
-            units = moments.unit[a:b][here[a:b, variable]]
+        alike = bool(here[a:b].all())
+        for variable in range(1 if alike else here.shape[1]):
+            units = moments.unit[a:b] if alike else moments.unit[a:b][here[a:b, variable]]
             if units.tobytes() not in known:
                 known[units.tobytes()] = replicates.domain_df(units)
-            result[domain, variable] = known[units.tobytes()]
+            result[domain, slice(None) if alike else variable] = known[units.tobytes()]
     return result
 
 
@@ -131,12 +132,28 @@ def _replicate_values(moments: Moments, measure: Measure, total: bool) -> FloatA
     """The estimates under every replicate's weights, shape (replicates, domains, variables)."""
     replicates, r = moments.design.replicates, moments.top.shape[1]
     assert replicates is not None
-    result = []
-    for domain in range(moments.domains):
-        a, b = np.searchsorted(moments.domain, [domain, domain + 1])
-        sums = replicates.sums(np.hstack([moments.top[a:b], moments.bottom[a:b]]), moments.unit[a:b])
-        result.append(_values(sums[:, :r], sums[:, r:], measure, total)[0])
-    return np.stack(result, axis=1)
+    width, result = 2 * r, np.empty((replicates.count, moments.domains, measure.variables))
+    bounds = np.searchsorted(moments.domain, np.arange(moments.domains + 1))
+    sums = np.hstack([moments.top, moments.bottom])
+
+    def fill(domains: Sequence[int], found: FloatArray) -> None:
+        for place, domain in enumerate(domains):
+            part = found[:, place * width : (place + 1) * width]
+            result[:, domain] = _values(part[:, :r], part[:, r:], measure, total)[0]
+
+    broad = [d for d in range(moments.domains) if bounds[d + 1] - bounds[d] > replicates.units // 2]
+    size = max(1, _BLOCK // (replicates.units * width))
+    for first in range(0, len(broad), size):  # domains that most units meet share one matrix product
+        domains = broad[first : first + size]
+        block = np.zeros((replicates.units, len(domains), width))
+        for place, domain in enumerate(domains):
+            pairs = slice(bounds[domain], bounds[domain + 1])
+            block[moments.unit[pairs], place] = sums[pairs]
+        fill(domains, replicates.sums(block.reshape(replicates.units, -1)))
+    for domain in sorted(set(range(moments.domains)) - set(broad)):
+        pairs = slice(bounds[domain], bounds[domain + 1])
+        fill([domain], replicates.sums(sums[pairs], moments.unit[pairs]))
+    return result
 
 
 def _mixed(ratio: FloatArray, combine: FloatArray) -> FloatArray:

@@ -8,7 +8,7 @@ Public: Measure, Moments, sum_by_unit.
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise
 from os import cpu_count
 from typing import Any
@@ -44,6 +44,11 @@ class Measure:
     def plain(self) -> bool:
         """Each variable is the mean of one column."""
         return self.bottom is None and self.pool is None and self.combine is None
+
+    @property
+    def variables(self) -> int:
+        """How many there are."""
+        return len(self.membership[0]) - 1
 
     @property
     def ends(self) -> tuple[float, ...]:
@@ -94,11 +99,7 @@ class Moments:
 
     def by_domain(self, values: NDArray[Any]) -> FloatArray:
         """Sum values of pairs, shape (pairs, m), to domains, shape (domains, m)."""
-        result = np.zeros((self.domains, values.shape[1]))
-        start = boundaries(self.domain)
-        if len(start):
-            result[self.domain[start]] = np.add.reduceat(values, start, axis=0)
-        return result
+        return _sum(self.domain, values, self.domains)
 
     @cached_property
     def n(self) -> FloatArray:
@@ -128,6 +129,20 @@ def boundaries(*keys: IntArray) -> IntArray:
     for key in keys:
         change[1:] |= key[1:] != key[:-1]
     return np.flatnonzero(change)
+
+
+def add_runs(values: NDArray[Any], start: IntArray) -> FloatArray:
+    """Sums of the rows of each run, of shape (runs, m)."""
+    result = np.zeros((len(start), values.shape[1]))
+    kernels.add_runs(np.ascontiguousarray(values), start, result)
+    return result
+
+
+def count_runs(values: NDArray[Any], start: IntArray) -> NDArray[np.int32]:
+    """In how many rows of each run a value is above 0, of shape (runs, m)."""
+    result = np.zeros((len(start), values.shape[1]), dtype=np.int32)
+    kernels.count_runs(np.ascontiguousarray(values), start, result)
+    return result
 
 
 def sum_by_unit(design: SurveyDesign, measure: Measure, by: Codes) -> Moments:
@@ -340,7 +355,7 @@ def _sum(domain: IntArray, values: NDArray[Any], domains: int) -> FloatArray:
     result = np.zeros((domains, values.shape[1]))
     start = boundaries(domain)
     if len(start):
-        result[domain[start]] = np.add.reduceat(values, start, axis=0)
+        result[domain[start]] = add_runs(values, start)
     return result
 
 
@@ -444,6 +459,10 @@ def in_threads(step: Callable[[int, int, int], Any], jobs: Sequence[tuple[int, i
         for job in jobs:
             step(*job)
         return
-    with ThreadPoolExecutor(min(len(jobs), cpu_count() or 1)) as pool:
-        for done in [pool.submit(step, *job) for job in jobs]:
-            done.result()
+    for done in [_pool().submit(step, *job) for job in jobs]:
+        done.result()
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(min(_WALKS, cpu_count() or 1))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from analysis.design import SurveyDesign
 from analysis.errors import AnalysisError, Problem
 from analysis.labels import IntArray
-from analysis.moments import Moments, boundaries
+from analysis.moments import Moments, add_runs, boundaries, count_runs
 from analysis.stages import Stage
 
 FloatArray = NDArray[np.float64]
@@ -196,11 +196,11 @@ def _deviations(design: SurveyDesign, stage: Stage, z: FloatArray, seen: BoolArr
     z : ndarray, shape (units of the last stage, m); seen : shape (units of this stage, m), None: all
     """
     start = boundaries(stage.of_unit)
-    units = z if len(start) == len(z) else np.add.reduceat(z, start, axis=0)
+    units = z if len(start) == len(z) else add_runs(z, start)
     begin = boundaries(stage.group)
-    mean = np.add.reduceat(units, begin, axis=0) / stage.count[:, None]
+    mean = add_runs(units, begin) / stage.count[:, None]
     count = np.broadcast_to(stage.count[:, None], mean.shape)
-    met = count if seen is None else np.add.reduceat(seen.astype(np.int64), begin, axis=0)
+    met = count if seen is None else count_runs(seen, begin)
     scale = np.nan_to_num(stage.scale)[:, None]
     if design.lone_psu != "fail" and _has_lone(design, stage):
         scale, uncentred, unknown = _lone(design, stage.scale[:, None], stage.rate[:, None], count, met)
@@ -234,8 +234,8 @@ def _averaged(unknown: BoolArray, parent: IntArray, met: IntArray) -> FloatArray
     if not unknown.any():
         return np.ones((1, met.shape[1]))
     begin = boundaries(parent)
-    all_groups = np.add.reduceat((met > 0).astype(np.float64), begin, axis=0)
-    without = np.add.reduceat(unknown.astype(np.float64), begin, axis=0)
+    all_groups = count_runs(met, begin)
+    without = count_runs(unknown, begin)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = all_groups / (all_groups - without)
     return np.where(all_groups > 0, np.where(np.isfinite(ratio), ratio, np.nan), 1.0)
@@ -252,31 +252,31 @@ def _variance(
         of = stage.of_unit[unit]
         start = boundaries(domain, of)
         whole = len(start) == len(z)
-        total, where, of = (z, domain, of) if whole else (np.add.reduceat(z, start, axis=0), domain[start], of[start])
+        total, where, of = (z, domain, of) if whole else (add_runs(z, start), domain[start], of[start])
         group = stage.group[of]
         begin = boundaries(where, group)
         size = np.diff(np.append(begin, len(group)))
         index = group[begin]
         count, scale = stage.count[index][:, None], stage.scale[index][:, None]
-        mean = np.add.reduceat(total, begin, axis=0) / count
+        mean = add_runs(total, begin) / count
         unknown = None
         if design.lone_psu == "fail" or not _has_lone(design, stage):
             scale = np.nan_to_num(scale)
         else:
-            here = seen if whole else np.logical_or.reduceat(seen, start, axis=0)
-            met = np.broadcast_to(np.add.reduceat(here.astype(np.int64), begin, axis=0), mean.shape)
+            here = seen if whole else count_runs(seen, start) > 0
+            met = np.broadcast_to(count_runs(here, begin), mean.shape)
             rate = stage.rate[index][:, None]
             scale, uncentred, unknown = _lone(design, scale, rate, np.broadcast_to(count, mean.shape), met)
             mean = np.where(uncentred, 0.0, mean)
         deviation = total - np.repeat(mean, size, axis=0)
         np.square(deviation, out=deviation)
-        squares = np.add.reduceat(deviation, begin, axis=0) + (count - size[:, None]) * mean**2
+        squares = add_runs(deviation, begin) + (count - size[:, None]) * mean**2
         squares *= scale
         inside = where[begin]
         if unknown is not None and unknown.any():
             squares = _scaled(squares, unknown, met, inside, stage.parent[index])
         first = boundaries(inside)
-        result[inside[first]] += np.add.reduceat(squares, first, axis=0)
+        result[inside[first]] += add_runs(squares, first)
     return result
 
 
