@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
     from analysis.replicate_weights import Replicates
+    from analysis.trimming import Trimmed
 
 FloatArray = NDArray[np.float64]
 LonePsu = Literal["fail", "remove", "adjust", "average"]
@@ -96,6 +97,7 @@ class SurveyDesign:
     stages: Stages = field(init=False, repr=False)
     steps: tuple[CalibrationStep, ...] = field(init=False, default=(), repr=False)
     replicates: "Replicates | None" = field(init=False, default=None, repr=False)
+    trimmed: "Trimmed | None" = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
         _require_known("lone_psu", self.lone_psu, get_args(LonePsu))
@@ -138,6 +140,13 @@ class SurveyDesign:
         if weight is not None:
             object.__setattr__(design, "weight", weight)
         object.__setattr__(design, "replicates", replicates)
+        return design
+
+    def reweighted(self, weight: FloatArray, trimmed: "Trimmed") -> "SurveyDesign":
+        """The same sample with trimmed weights, whose variances keep the residuals of the adjustments before."""
+        design = copy(self)
+        object.__setattr__(design, "weight", weight)
+        object.__setattr__(design, "trimmed", trimmed)
         return design
 
     @property

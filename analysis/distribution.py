@@ -5,7 +5,7 @@ Public: Rule, Distribution, distributions, at_or_below.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -111,11 +111,11 @@ def _first(level: FloatArray, target: FloatArray, begin: IntArray, end: IntArray
 
 
 def distributions(
-    values: NDArray[Any], missing: Sequence[int], code: IntArray, domains: int, weight: FloatArray, rule: Rule
+    values: NDArray[Any], missing: IntArray, code: IntArray, domains: int, weight: FloatArray, rule: Rule
 ) -> list[Distribution]:
     """One of each column of values, shape (n, k), over the rows with a value, a domain (code ≥ 0) and a weight."""
     code = np.where(weight != 0, code, -1)
-    absent = np.asarray(missing, dtype=np.float64)
+    absent = missing.astype(np.float64)
     low, high = np.full(values.shape[1], np.inf), np.full(values.shape[1], -np.inf)
     whole = np.ones(values.shape[1], dtype=bool)
     _each(partial(_describe, values, absent, low, high, whole), values.shape[1], values.size)
@@ -271,12 +271,12 @@ def _sorted(
     return Distribution(np.searchsorted(kept, bounds), value[kept], below[kept], weights[initial], weights[kept])
 
 
-def at_or_below(values: NDArray[Any], missing: Sequence[int], code: IntArray, cut: FloatArray) -> NDArray[np.int8]:
+def at_or_below(values: NDArray[Any], missing: IntArray, code: IntArray, cut: FloatArray) -> NDArray[np.int8]:
     """Whether each answer is at or below the cuts of its domain, shape (n, k, m): 1, 0, or MISSING.
 
     `cut` has shape (domains, k, m); a row outside all domains (code < 0) is compared with the first.
     """
     result = np.empty((len(code), *cut.shape[1:]), dtype=np.int8)
-    absent = np.asarray(missing, dtype=np.float64)
+    absent = missing.astype(np.float64)
     _each(partial(_compare, values, absent, code, cut, result), len(code), result.size)
     return result

@@ -4,62 +4,28 @@ Public: quantile.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis import intervals
-from analysis.columns import read_columns
+from analysis.columns import MISSING as MISSING_CODE
+from analysis.columns import Columns, read_columns
 from analysis.design import SurveyDesign
 from analysis.distribution import MISSING, Distribution, Rule, at_or_below, distributions
 from analysis.errors import AnalysisError, Problem
 from analysis.estimates import Estimates
 from analysis.estimators import mean, read_domains
 from analysis.flags import flag
+from analysis.labels import IntArray
 from analysis.linear import DegreesOfFreedom, check_options
-from analysis.variance import Scores
+from analysis.variance import ReplicateScores, Scores, TaylorScores
 
 FloatArray = NDArray[np.float64]
 QuantileInterval = Literal["mean", "beta", "logit", "asin"]
-
-
-@dataclass(frozen=True, eq=False)
-class ScaledScores:
-    """Scores of other estimates, each times a number: those of P(y ≤ q̂) times −1/f(q̂) are those of q̂.
-
-    Attributes
-    ----------
-    scores : Scores of the estimates started from
-    factor : ndarray, shape (domains · variables,)
-    """
-
-    scores: Scores
-    factor: FloatArray
-
-    @property
-    def design(self) -> SurveyDesign:
-        return self.scores.design
-
-    @property
-    def covariance(self) -> FloatArray:
-        return np.asarray(self.scores.covariance * self.factor * self.factor[:, None])
-
-    @property
-    def variance(self) -> FloatArray:
-        shape = self.scores.variance.shape
-        return np.asarray(self.scores.variance * self.factor.reshape(shape) ** 2)
-
-    def by_unit(self) -> FloatArray:
-        """Score totals by sampling unit, shape (units, domains · variables)."""
-        return np.asarray(self.scores.by_unit() * self.factor)  # type: ignore[attr-defined]
-
-    @property
-    def deviations(self) -> FloatArray:
-        """Of the replicates, shape (replicates, domains · variables)."""
-        return np.asarray(self.scores.deviations * self.factor)  # type: ignore[attr-defined]
 
 
 def quantile(
@@ -126,7 +92,7 @@ def quantile(
     shares = _check(q, interval, rule, level, df)
     columns = read_columns(y, "y", design.n, missing)
     domains = read_domains(by, design.n)
-    values, absent, code = columns.values, columns.missing, domains.code
+    values, absent, code = columns.values, _missing(columns), domains.code
     sorted_ = distributions(values, absent, code, len(domains.labels), design.weight, rule)
     wanted = np.broadcast_to(shares, (len(domains.labels), len(shares)))
     value = np.stack([one.quantile(wanted, rule) for one in sorted_], axis=1)  # (domains, columns, shares)
@@ -161,6 +127,13 @@ def _check(q: float | Sequence[float], interval: str, rule: str, level: float, d
     return shares.astype(np.float64)
 
 
+def _missing(columns: Columns) -> IntArray:
+    """Codes that mean no answer; among numbers that is NaN."""
+    if columns.lookup is None:
+        return np.zeros(0, dtype=np.int64)
+    return np.flatnonzero(columns.lookup == MISSING_CODE) + columns.low
+
+
 def _estimates(
     of: Estimates,
     value: FloatArray,
@@ -190,7 +163,6 @@ def _estimates(
     se = (ends[1] - ends[0]) / (2 * t_quantile(degrees, of.level))
     with np.errstate(invalid="ignore", divide="ignore"):
         density = np.where(of.se > 0, -se / of.se, np.where(se == 0, 0.0, np.nan))
-    scores = ScaledScores(of.scores, density.ravel())
     return replace(
         of,
         value=flat,
@@ -200,8 +172,17 @@ def _estimates(
         df=degrees,
         interval=(interval,) * len(of.variables),
         flags=flag(se, degrees),
-        scores=cast(Scores, scores),
+        scores=_scaled(of.scores, density, flat),
     )
+
+
+def _scaled(scores: Scores, factor: FloatArray, value: FloatArray) -> Scores:
+    """Scores of P(y ≤ q̂) times −1/f(q̂): those of q̂. `factor` and `value` have shape (domains, variables)."""
+    if isinstance(scores, ReplicateScores):
+        return replace(scores, values=value + factor * (scores.values - scores.estimate), estimate=value)
+    assert isinstance(scores, TaylorScores)
+    right = tuple(part * factor[:, None, :] for part in scores.right)
+    return replace(scores, total=scores.total * factor[scores.moments.domain], right=right)
 
 
 def _asin(p: FloatArray, se: FloatArray, df: FloatArray, level: float) -> intervals.Interval:

@@ -4,8 +4,8 @@ Public: regress, Regression, WaldTest.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +14,14 @@ from analysis import intervals
 from analysis.design import SurveyDesign
 from analysis.errors import AnalysisError, Problem
 from analysis.estimates import Estimates
-from analysis.estimators import total
 from analysis.flags import flag
 from analysis.formula import Model, read_model
 from analysis.glm import Fit, fit_glm, fit_linear
+from analysis.influence import from_scores
 from analysis.labels import IntArray
 from analysis.linear import DegreesOfFreedom, check_options
 from analysis.ordinal import fit_ordinal
-from analysis.variance import Scores
+from analysis.variance import ReplicateScores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,25 +116,6 @@ class Regression(Estimates):
         return table
 
 
-@dataclass(frozen=True, eq=False)
-class RefittedScores:
-    """Scores of coefficients that were fitted anew with the weights of every replicate.
-
-    `deviations` : ndarray, shape (replicates, coefficients), from their centre, times √(scale · rscales)
-    """
-
-    design: SurveyDesign
-    deviations: FloatArray
-
-    @property
-    def covariance(self) -> FloatArray:
-        return np.asarray(self.deviations.T @ self.deviations)
-
-    @property
-    def variance(self) -> FloatArray:
-        return np.asarray((self.deviations**2).sum(axis=0)[None, :])
-
-
 def regress(
     design: SurveyDesign,
     formula: str,
@@ -197,9 +178,11 @@ def regress(
     fit, levels = _fit(model, weight, family, formula)
     u = np.full((design.n, len(fit.value)), np.nan)
     u[model.rows] = fit.influence
-    of = total(design, dict(zip(fit.names, u.T, strict=True)), level=level, df=df)
-    scores = _replicated(design, model.rows, fit) or of.scores
-    return _regression(of, fit, model, scores, formula, family, levels)
+    of = from_scores(design, fit.value, u, fit.names, level, df)
+    if isinstance(of.scores, ReplicateScores):
+        refitted = _refitted(design, model.rows, fit)[:, None, :]
+        of = replace(of, scores=replace(of.scores, values=refitted, estimate=fit.value[None, :]))
+    return _regression(of, fit, model, formula, family, levels)
 
 
 def _fit(model: Model, weight: FloatArray, family: Family, formula: str) -> tuple[Fit, tuple[str, ...]]:
@@ -289,31 +272,25 @@ def _constant(model: Model, value: str, where: str) -> Problem:
     )
 
 
-def _replicated(design: SurveyDesign, rows: IntArray, fit: Fit) -> RefittedScores | None:
-    """Every replicate fitted anew; None for a design without replicate weights."""
-    replicates = getattr(design, "replicates", None)
-    if replicates is None:
-        return None
-    weight, unit = design.weight[rows], replicates.unit[rows]
-    found = np.empty((replicates.multiplier.shape[1], len(fit.value)))
-    for number in range(len(found)):
+def _refitted(design: SurveyDesign, rows: IntArray, fit: Fit) -> FloatArray:
+    """Coefficients under every replicate's weights, shape (replicates, coefficients)."""
+    replicates = design.replicates
+    assert replicates is not None
+    result = np.empty((replicates.count, len(fit.value)))
+    for number in range(replicates.count):
         try:
-            found[number] = fit.refit(weight * replicates.multiplier[unit, number])
+            result[number] = fit.refit(replicates.weights(number, design.weight)[rows])
         except AnalysisError as error:
             raise AnalysisError(
                 Problem(p.what, f"replicate {number + 1}, {p.where}", p.remedy) for p in error.problems
             ) from error
-    rscales = np.asarray(replicates.rscales, dtype=np.float64)
-    centre = fit.value if replicates.centre == "estimate" else found[rscales > 0].mean(axis=0)
-    factor = np.sqrt(replicates.scale * rscales)
-    return RefittedScores(design, (found - centre) * factor[:, None])
+    return result
 
 
 def _regression(
     of: Estimates,
     fit: Fit,
     model: Model,
-    scores: "Scores | RefittedScores",
     formula: str,
     family: Family,
     levels: tuple[str, ...],
@@ -321,8 +298,7 @@ def _regression(
     """Coefficients with what their linearised variables tell of their covariance."""
     count = len(fit.value) - max(len(levels) - 2, 0)  # thresholds count as one intercept
     value, df = fit.value[None, :], of.df - (count - 1)
-    variance = np.asarray(scores.variance).reshape(value.shape)
-    variance = np.where(np.isnan(of.se) & isinstance(scores, Scores), np.nan, variance)
+    variance = of.scores.variance
     se = np.sqrt(np.where(variance < 1e-28 * value**2, 0.0, variance))
     low, high = intervals.t(value, se, df, of.level)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -346,7 +322,6 @@ def _regression(
             "deff": deff,
             "n_eff": n_eff,
             "flags": flag(se, df),
-            "scores": cast(Scores, scores),
         },
         family=family,
         formula=formula,

@@ -1,5 +1,6 @@
 """Agreement with R's replicate designs: |Δ| ≤ 1e-8 · max(|x|, 1e-6), covariances relative to √(vᵢvⱼ)."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,7 +28,8 @@ def test_a_wrong_scale_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     right = golden_replicates.analysis.replicate
 
     def slightly_off(design, method, **options):  # type: ignore[no-untyped-def]
-        return right(design, method, **(options | {"rho": options["rho"] + 1e-6}))
+        made = right(design, method, **options)
+        return made.with_replicates(replace(made.replicates, scale=made.replicates.scale * (1 + 1e-6)))
 
     monkeypatch.setattr(golden_replicates.analysis, "replicate", slightly_off)
     golden_replicates.design.cache_clear()
