@@ -20,6 +20,7 @@ from analysis.stages import Stage
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+Counts = NDArray[np.int64] | NDArray[np.int32]
 
 _BLOCK = 1 << 22  # numbers held at once while calibration spreads a domain's scores over all units
 _LARGEST = 1 << 26  # numbers in the largest table of scores or covariance matrix that is made
@@ -206,14 +207,14 @@ def _deviations(design: SurveyDesign, stage: Stage, z: FloatArray, seen: BoolArr
         scale, uncentred, unknown = _lone(design, stage.scale[:, None], stage.rate[:, None], count, met)
         mean = np.where(uncentred, 0.0, mean)
         if unknown.any():
-            scale = scale * _averaged(unknown, stage.parent, met)[_runs(stage.parent)]
+            scale = np.multiply(scale, _averaged(unknown, stage.parent, met)[_runs(stage.parent)])
     deviation = units - mean[stage.group]
     deviation *= np.sqrt(scale)[stage.group]
     return np.asarray(deviation)
 
 
 def _lone(
-    design: SurveyDesign, scale: FloatArray, rate: FloatArray, count: IntArray, met: IntArray
+    design: SurveyDesign, scale: FloatArray, rate: FloatArray, count: Counts, met: Counts
 ) -> tuple[FloatArray, BoolArray, BoolArray]:
     """The policy for lone PSUs: scale of each group, whether its scores are centred at zero, whether it is unknown."""
     unknown = np.broadcast_to(np.isnan(scale), met.shape)
@@ -229,7 +230,7 @@ def _lone(
     return known, none, none
 
 
-def _averaged(unknown: BoolArray, parent: IntArray, met: IntArray) -> FloatArray:
+def _averaged(unknown: BoolArray, parent: IntArray, met: Counts) -> FloatArray:
     """Groups met / groups with a variance, by parent; NaN where none is left to average. Shape (parents, m)."""
     if not unknown.any():
         return np.ones((1, met.shape[1]))
@@ -284,7 +285,7 @@ def _has_lone(design: SurveyDesign, stage: Stage) -> bool:
     return bool(np.isnan(stage.scale).any()) or design.lone_domain == "treat"
 
 
-def _scaled(squares: FloatArray, unknown: BoolArray, met: IntArray, domain: IntArray, parent: IntArray) -> FloatArray:
+def _scaled(squares: FloatArray, unknown: BoolArray, met: Counts, domain: IntArray, parent: IntArray) -> FloatArray:
     """Squares times groups met / groups with a variance, by domain and parent."""
     run = _runs(domain, parent)
     return np.asarray(squares * _averaged(unknown, run, met)[run])
