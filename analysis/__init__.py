@@ -5,6 +5,7 @@ Estimates, Estimate, AnalysisError. Importing it loads numpy and nothing heavier
 """
 
 from analysis.calibration import calibrate, post_stratify, rake
+from analysis.collapsing import Collapsed, collapse
 from analysis.design import SurveyDesign
 from analysis.diagnostics import Kish, kish
 from analysis.errors import AnalysisError
@@ -14,17 +15,21 @@ from analysis.index import IndexSpec, answer_shares, index
 from analysis.quantiles import quantile
 from analysis.regression import Regression, regress
 from analysis.replicates import replicate, replicate_design
+from analysis.trimming import Trimmed, trim
 
 __all__ = [
     "AnalysisError",
+    "Collapsed",
     "Estimate",
     "Estimates",
     "IndexSpec",
     "Kish",
     "Regression",
     "SurveyDesign",
+    "Trimmed",
     "answer_shares",
     "calibrate",
+    "collapse",
     "composite",
     "index",
     "kish",
@@ -38,4 +43,5 @@ __all__ = [
     "replicate",
     "replicate_design",
     "total",
+    "trim",
 ]

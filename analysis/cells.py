@@ -161,7 +161,7 @@ def _ends(values: NDArray[Any]) -> tuple[Any, Any]:
 
 
 @compiled
-def _cross(key: NDArray[np.int32], values: NDArray[Any], low: int, size: int) -> bool:
+def _cross(key: NDArray[np.int32], values: NDArray[Any], low: int, size: int) -> Any:
     """Add a digit to the keys; whether a value lies outside."""
     outside: Any = False
     for i in range(len(key)):
