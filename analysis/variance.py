@@ -2,7 +2,7 @@
 
 An estimator hands over the weighted totals of its linearised scores by (domain, sampling unit), and what its calibration
 regressions need. Residuals and the between-unit sums of squares of every stage are formed here. With replicate weights
-the scores are the deviations of the replicates. Public: Scores, TaylorScores, ReplicateScores.
+the scores are the deviations of the replicates. Public: Scores, TaylorScores, ReplicateScores, deviations.
 """
 
 from dataclasses import dataclass
@@ -119,7 +119,7 @@ class TaylorScores:
             variance = np.zeros((b - a) * width)
             z = self._by_unit(a, b)
             for stage in design.stages:
-                deviation = _deviations(design, stage, z)
+                deviation = deviations(design, stage, z)
                 variance += np.einsum("ij,ij->j", deviation, deviation)
             result[a:b] = variance.reshape(b - a, width)
         return result
@@ -132,8 +132,8 @@ class TaylorScores:
         _require_small(size, max(size, self.design.stages.units))
         z, result = self._by_unit(0, self.moments.domains), np.zeros((size, size))
         for stage in self.design.stages:
-            seen = None if self.right else self._seen(stage)
-            deviation = _deviations(self.design, stage, z, seen)
+            seen = None if self.right else self.seen(stage)
+            deviation = deviations(self.design, stage, z, seen)
             result += deviation.T @ deviation
         return result
 
@@ -166,7 +166,7 @@ class TaylorScores:
             z -= design.unit_totals(number) @ coefficients[-1]
         return z
 
-    def _seen(self, stage: Stage) -> BoolArray | None:
+    def seen(self, stage: Stage) -> BoolArray | None:
         """Which units of a stage have an answer to each estimate; None where that does not matter."""
         if not _domain_matters(self.design):
             return None
@@ -191,7 +191,7 @@ def _domain_matters(design: SurveyDesign) -> bool:
     return design.lone_psu == "average" or design.lone_psu == "adjust" and design.lone_domain == "treat"
 
 
-def _deviations(design: SurveyDesign, stage: Stage, z: FloatArray, seen: BoolArray | None = None) -> FloatArray:
+def deviations(design: SurveyDesign, stage: Stage, z: FloatArray, seen: BoolArray | None = None) -> FloatArray:
     """√scale · (z − z̄) of the units of a stage: their squares and products add up to what the stage adds.
 
     z : ndarray, shape (units of the last stage, m); seen : shape (units of this stage, m), None: all
