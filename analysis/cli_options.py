@@ -16,6 +16,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 METHODS, ROLL_UPS = ("top2", "mean5", "mean01"), ("pooled", "item_mean", "factor_mean", "area_mean")
 STATISTICS = ("mean", "proportion", "total", "ratio", "quantile", "index")
 INTERVALS = ("korn_graubard", "beta", "logit", "wilson", "t", "mean")
+RULES_OF_QUANTILES = ("math", "school", "hf1", "hf2", "hf3", "hf4", "hf5", "hf6", "hf7", "hf8", "hf9")
 FILE = click.Path(dir_okay=False)
 
 WAVE = (
@@ -98,7 +99,7 @@ STATISTIC = (
     click.option("--denominator", help="Column under the ratio."),
     click.option("--of", multiple=True, type=int, help="Code that a proportion counts; several times, as 4 and 5."),
     click.option("--q", multiple=True, type=click.FloatRange(0, 1, True, True), help="Quantile: 0.5 is the median."),
-    click.option("--rule", type=click.Choice(("math", "school", "hf7")), help="Of quantiles.  [default: math]"),
+    click.option("--rule", type=click.Choice(RULES_OF_QUANTILES), help="Of quantiles.  [default: math]"),
     click.option("--factor", "factors", multiple=True, metavar="A=Q1,Q2", help="Factor of an index and its items."),
     click.option("--by", multiple=True, help="Column that makes domains; several are crossed."),
     click.option("--missing", multiple=True, type=int, help="Code that means no answer; several times."),
