@@ -1,17 +1,18 @@
 """What may be shown: small counts are kept confidential, imprecise values are not given at all.
 
-Public: publish, Cell. One engine for every table of a wave. Two purposes, kept apart: `confidential` and its
-`complementary` blank value and counts, `unreliable` blanks the value and leaves the counts.
+Public: publish, suppress, Cell. One engine for every table of a wave. Two purposes, kept apart: `confidential` and its
+`complementary` blank value and counts, `unreliable` blanks the value and leaves the counts. What sums give away is found
+in analysis.additive.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
+from analysis.additive import FEW, HIDDEN_TOGETHER, SAME_BELOW, Hidden, Place, Sets
 from analysis.wave_result import Score
 
-FEW, SAME_BELOW, HIDDEN_TOGETHER = 5, 10, 10
-"""Under FEW responses, or under SAME_BELOW all alike, is confidential; hidden cells hold HIDDEN_TOGETHER or more."""
 MINIMUM_N, MINIMUM_DF, WIDEST_MEAN = 30, 8, 15
 NARROW, WIDE, RELATIVE = 0.05, 0.30, 1.30
 REVIEW, WIDE_COMPLEMENT = "review", "wide_complement"
@@ -19,7 +20,8 @@ VALUES = ("value", "se", "ci_low", "ci_high")
 COUNTS = ("df", "deff", "n", "n_eff", "responses")
 
 Key = tuple[str, str, str]
-K = TypeVar("K", bound=tuple[str, ...])
+States = Mapping[Key, str]
+"""Domain kind, domain and measure of what is hidden -> confidential or complementary."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Cell:
     kind : "share" (a proportion: items and the overall question under top2), or "mean" (index, factors, mean scores)
     alike : every valid answer is the same code
     n_kish : effective number of answers from the weights alone, used where SE = 0
-    additive : the set whose cells add up with it ("field": the fields of all); None: a total
+    place : centre and field, "" for all of them: cells of a measure add up over the places of a row or a column
     block : measures that bound and explain each other (a factor and its items) share one; "": the measure alone
     part_of : the measure it makes up with others (factors an area or the index, areas the index); "": none
     """
@@ -38,93 +40,91 @@ class Cell:
     kind: Literal["share", "mean"]
     alike: bool
     n_kish: float
-    additive: str | None = None
+    place: Place = ("", "")
     block: str = ""
     part_of: str = ""
 
 
-def publish(cells: Sequence[Cell]) -> tuple[Score, ...]:
-    """The rows as they may be shown, in their order."""
-    hidden = _hidden(cells)
+def publish(cells: Sequence[Cell], hidden: States | None = None) -> tuple[Score, ...]:
+    """The rows as they may be shown, in their order.
+
+    hidden : what `suppress` found for the fullest table of the same responses, where this one shows them by other
+        weights or rules: what is hidden in one table of a wave is hidden in all of them
+    """
+    hidden = suppress(cells) if hidden is None else hidden
     return tuple(_shown(cell, hidden.get(cell.score.key, "")) for cell in cells)
 
 
-def _hidden(cells: Sequence[Cell]) -> dict[Key, str]:
-    """`confidential` and `complementary` cells.
+def suppress(cells: Sequence[Cell]) -> dict[Key, str]:
+    """`confidential` and `complementary` rows of a table.
 
     First whole domains, by their responses (the same on every row of a domain, so hidden on all or on none), then
     single measures, by their valid answers. A factor's score and count, beside those of all its items but one, tell
     about that one: so in a domain a factor and its items are hidden together. The score of a whole beside those of all
     its parts but one tells about that one as well, exactly where it is a mean of them: so are parts hidden in company.
     """
-    hidden: dict[Key, str] = {}
-    rows = [cell.score for cell in cells]
-    domains = {(row.domain_kind, row.domain): row.responses or 0 for row in rows}
-    states = {domain: "confidential" for domain, count in domains.items() if 0 < count < FEW}
-    sets = {(cell.score.domain_kind, cell.score.domain): cell.additive for cell in cells}
-    whole = [domain for domain, additive in sets.items() if not additive]
-    for name in sorted({additive for additive in sets.values() if additive}):
-        members = {domain: domains[domain] for domain, additive in sets.items() if additive == name}
-        _complement(members, whole, states)
-    hidden.update(
-        {row.key: states[row.domain_kind, row.domain] for row in rows if (row.domain_kind, row.domain) in states}
-    )
+    domains = {cell.place: cell.score.responses or 0 for cell in cells}
+    whole: Hidden = {place: "confidential" for place, number in domains.items() if 0 < number < FEW}
+    Sets(domains).complete(whole)
+    measures: dict[str, dict[Place, Cell]] = defaultdict(dict)
     for cell in cells:
-        n = cell.score.n or 0
-        if 0 < n < FEW or (0 < n < SAME_BELOW and cell.alike):
-            hidden[cell.score.key] = "confidential"
-    before = -1
-    while before != len(hidden):
-        before = len(hidden)
-        for block in sorted({cell.block or cell.score.measure for cell in cells}):
-            _close([cell for cell in cells if (cell.block or cell.score.measure) == block], hidden)
-        _accompany(cells, hidden)
-    return hidden
+        measures[cell.score.measure][cell.place] = cell
+    hidden: dict[str, Hidden] = {}
+    for measure, found in measures.items():
+        hidden[measure] = {place: whole[place] for place in found if place in whole}
+        hidden[measure] |= {place: "confidential" for place, cell in found.items() if _few(cell)}
+    sets = {
+        measure: Sets({place: cell.score.n or 0 for place, cell in found.items()})
+        for measure, found in measures.items()
+    }
+    size = -1
+    while size != (size := sum(map(len, hidden.values()))):
+        _together(measures, hidden)
+        _accompany(measures, hidden)
+        for measure, one in sets.items():
+            one.complete(hidden[measure])
+    return {measures[name][place].score.key: state for name, found in hidden.items() for place, state in found.items()}
 
 
-def _accompany(cells: Sequence[Cell], hidden: dict[Key, str]) -> None:
-    """In each domain, hide parts of a whole by the rule for fields of all: never one alone, never very few answers."""
-    wholes: dict[Key, dict[Key, int]] = {}
-    for cell in cells:
-        if cell.part_of:
-            domain_kind, domain, _ = cell.score.key
-            wholes.setdefault((domain_kind, domain, cell.part_of), {})[cell.score.key] = cell.score.n or 0
-    for whole, members in sorted(wholes.items()):
-        _complement(members, [whole], hidden)
+def _few(cell: Cell) -> bool:
+    n = cell.score.n or 0
+    return 0 < n < FEW or (0 < n < SAME_BELOW and cell.alike)
 
 
-def _close(cells: Sequence[Cell], hidden: dict[Key, str]) -> None:
-    """Hide the measures of one block together in each domain, and others of their sets, until nothing is added."""
-    before = -1
-    while before != len(hidden):
-        before = len(hidden)
-        for measure in dict.fromkeys(cell.score.measure for cell in cells):
-            domains = {cell.score.key[:2] for cell in cells if cell.score.key in hidden}
-            for cell in cells:
-                if cell.score.key[:2] in domains and cell.score.n:
-                    hidden.setdefault(cell.score.key, "complementary")
-            chosen = [cell for cell in cells if cell.score.measure == measure]
-            whole = [cell.score.key for cell in chosen if not cell.additive]
-            for name in sorted({cell.additive for cell in chosen if cell.additive}):
-                counts = {cell.score.key: cell.score.n or 0 for cell in chosen if cell.additive == name}
-                _complement(counts, whole, hidden)
+def _together(measures: Mapping[str, Mapping[Place, Cell]], hidden: Mapping[str, Hidden]) -> None:
+    """Hide the measures of one block together in each domain."""
+    blocks: dict[str, list[str]] = defaultdict(list)
+    for measure, found in measures.items():
+        for block in {cell.block for cell in found.values()} - {""}:
+            blocks[block].append(measure)
+    for together in blocks.values():
+        for place in sorted({place for measure in together for place in hidden[measure]}):
+            for measure in together:
+                if place in measures[measure] and measures[measure][place].score.n:
+                    hidden[measure].setdefault(place, "complementary")
 
 
-def _complement(members: Mapping[K, int], whole: Sequence[K], hidden: dict[K, str]) -> None:
-    """Hide the smallest others of a set, until at least two cells are hidden and hold HIDDEN_TOGETHER or more.
+def _accompany(measures: Mapping[str, Mapping[Place, Cell]], hidden: Mapping[str, Hidden]) -> None:
+    """In each domain, hide parts of a whole in company: never one alone, never very few answers together.
 
-    Where the set has too little for that, its total would give the hidden ones away: then the total is hidden as well.
+    Where there is too little for that, the whole is hidden as well.
     """
-    inside = [key for key in members if key in hidden]
-    others = sorted((key for key in members if key not in hidden and members[key]), key=lambda key: (members[key], key))
-    together = sum(members[key] for key in inside)
-    while together and others and (len(inside) < 2 or together < HIDDEN_TOGETHER):
-        hidden[others[0]] = "complementary"
-        together += members[others[0]]
-        inside.append(others.pop(0))
-    if 0 < together < HIDDEN_TOGETHER:
-        for key in whole:
-            hidden.setdefault(key, "complementary")
+    parts: dict[tuple[Place, str], list[str]] = defaultdict(list)
+    for measure, found in measures.items():
+        for place, cell in found.items():
+            if cell.part_of and cell.score.n:
+                parts[place, cell.part_of].append(measure)
+    for (place, whole), members in sorted(parts.items()):
+        n = {measure: measures[measure][place].score.n or 0 for measure in members}
+        inside = [measure for measure in members if place in hidden[measure]]
+        others = sorted(set(members) - set(inside), key=lambda measure: (n[measure], measure))
+        together = sum(n[measure] for measure in inside)
+        while inside and others and (len(inside) < 2 or together < HIDDEN_TOGETHER):
+            inside.append(others.pop(0))
+            hidden[inside[-1]][place] = "complementary"
+            together += n[inside[-1]]
+        if 0 < together < HIDDEN_TOGETHER and place in measures.get(whole, {}):
+            hidden[whole].setdefault(place, "complementary")
 
 
 def _shown(cell: Cell, state: str) -> Score:

@@ -4,12 +4,13 @@ Public: score_sample.
 """
 
 from dataclasses import replace
+from functools import partial
 
 from analysis.errors import AnalysisError, Problem
 from analysis.extract import Extract
 from analysis.judging import judge, with_verdict
 from analysis.margins import Margins
-from analysis.publication import publish
+from analysis.publication import publish, suppress
 from analysis.quality import accounted
 from analysis.rules import ScoreOptions
 from analysis.sample import sample_rows, weight_sample
@@ -38,8 +39,9 @@ def score_sample(
     rules = replace(rules, changed=tuple(name for name in rules.changed if name in ("item_method", "roll_up")))
     main = Table(extract, weighting.rows, usable(weighting.design), weighting.method)
     cells = table_cells(main, rules)
-    judged = judge(cells, rules)
-    shown = publish(cells)
+    again = partial(publish, hidden=suppress(cells))
+    shown = again(cells)
+    judged = judge(cells, shown, rules)
     beside = tuple(measure for measure in main.answers.measures if not measure.startswith("item:"))
     plain = replace(main, design=usable(weighting.plain), weighting="none")
     before = replace(main, design=usable(weighting.adjusted), weighting="nonresponse")
@@ -49,11 +51,11 @@ def score_sample(
         rules=rules,
         left_out=accounted({"completed": int(weighting.rows.sum())}, reasons),
         scores=tuple(with_verdict(row, judged) for row in shown),
-        unweighted=publish(table_cells(plain, rules, beside)),
-        factor_mean=publish(table_cells(main, replace(rules, roll_up="factor_mean"), ("index",))),
+        unweighted=again(table_cells(plain, rules, beside)),
+        factor_mean=again(table_cells(main, replace(rules, roll_up="factor_mean"), ("index",))),
         factor_shares=factor_shares(main, shown),
-        first_rule=publish(table_cells(main, first, beside)) if rules.changed else (),
+        first_rule=again(table_cells(main, first, beside)) if rules.changed else (),
         verdicts=judged,
         weighting=weighting,
-        not_raked=publish(table_cells(before, rules, beside)) if margins else (),
+        not_raked=again(table_cells(before, rules, beside)) if margins else (),
     )

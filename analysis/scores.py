@@ -15,11 +15,11 @@ from analysis.design import SurveyDesign
 from analysis.errors import AnalysisError, Problem
 from analysis.extract import Extract
 from analysis.judging import judge, with_verdict
-from analysis.publication import publish
+from analysis.publication import Cell, publish, suppress
 from analysis.quality import left_out
 from analysis.register import Register, register_of
 from analysis.rules import ItemMethod, Method, RollUp, ScoreOptions, UsedRules
-from analysis.table import Table, factor_shares, table_cells
+from analysis.table import BY_CENTRE, Table, factor_shares, table_cells
 from analysis.verdicts import MEASURES
 from analysis.wave_result import COLUMNS, Score, WaveResult, counted
 from analysis.weights import Weighting, weight_to_register
@@ -46,16 +46,18 @@ def score_wave(
     weigh = partial(weight_to_register, extract, rules.method, options.minimum, register=register, chosen=chosen)
     weighting = weigh("received")
     rules = replace(rules, minimum=weighting.minimum, online_included=weighting.online_included)
-    main = _weighted(extract, weighting)
-    cells = table_cells(main, rules)
-    judged = judge(cells, rules)
+    main = _weighted(extract, weighting, register)
+    cells = table_cells(main, rules, breakdown=BY_CENTRE)
+    states = suppress(cells)
+    shown = publish(cells, states)
+    judged = judge(cells, shown, rules)
     plain = replace(main, design=_unweighted(weighting.counter), weighting="none")
     by_week = replace(main, design=usable(weigh("received", unit="week").design))
     by_visits = replace(
         main, design=usable(weigh("received", base=_visits(extract)).design), weighting=f"{rules.method}/visits"
     )
     filed, asked = _filed(extract, chosen, weigh, register), _asked(extract, chosen)
-    shown = publish(cells)
+    again = partial(publish, hidden=states)
     others = {"filed": publish(table_cells(filed, rules)), "asked": publish(table_cells(asked, rules))}
     hidden = [name for name, rows in {"received": shown, **others}.items() if not counted(rows)]
     return WaveResult(
@@ -66,11 +68,11 @@ def score_wave(
         scores=tuple(with_verdict(row, judged) for row in shown),
         filed=others["filed"],
         asked=others["asked"],
-        unweighted=publish(table_cells(plain, rules, MEASURES)),
-        sensitivity=publish(table_cells(by_visits, rules, MEASURES)),
-        factor_mean=publish(table_cells(main, replace(rules, roll_up="factor_mean"), ("index",))),
+        unweighted=again(table_cells(plain, rules, MEASURES)),
+        sensitivity=again(table_cells(by_visits, rules, MEASURES)),
+        factor_mean=again(table_cells(main, replace(rules, roll_up="factor_mean"), ("index",))),
         factor_shares=factor_shares(main, shown),
-        first_rule=_first_rule(extract, main, rules, register),
+        first_rule=again(_first_rule(extract, main, rules, register)),
         week_se=_week_se(by_week, rules, shown),
         verdicts=judged,
     )
@@ -98,13 +100,14 @@ def used_rules(extract: Extract, options: ScoreOptions) -> UsedRules:
     )
 
 
-def _weighted(extract: Extract, weighting: Weighting) -> Table:
+def _weighted(extract: Extract, weighting: Weighting, register: Register | None) -> Table:
+    known = (register or register_of(extract)).dossiers(weighting.population)
     return Table(
         extract,
         weighting.rows,
         usable(weighting.design),
         f"{weighting.method}/minimum {weighting.minimum}" if weighting.raised_from else weighting.method,
-        weighting.dossiers,
+        {place: count for place, count in known.cells.items() if place[1] in weighting.dossiers},
         weighting.unrepresented,
         weighting.online_included,
     )
@@ -123,7 +126,7 @@ def _filed(extract: Extract, chosen: Targets, weigh: "partial[Weighting]", regis
     """Those who filed, weighted to dossiers received; an empty table where the register counts none of them."""
     known = (register or register_of(extract)).dossiers("filed").by_field()
     rows = chosen.masks["filed"] & np.isin(extract.column("field").astype(str), list(known))
-    return _weighted(extract, weigh("filed")) if rows.any() else Table(extract, rows, None, "none")
+    return _weighted(extract, weigh("filed"), register) if rows.any() else Table(extract, rows, None, "none")
 
 
 def _asked(extract: Extract, chosen: Targets) -> Table:
@@ -142,14 +145,14 @@ def _visits(extract: Extract) -> "NDArray[np.float64]":
     return 1 / (1 + known.astype(np.float64))
 
 
-def _first_rule(extract: Extract, main: Table, rules: UsedRules, register: Register | None) -> tuple[Score, ...]:
+def _first_rule(extract: Extract, main: Table, rules: UsedRules, register: Register | None) -> tuple[Cell, ...]:
     """The headline by the rules fixed before the wave opened, where this report uses others."""
     if not rules.changed:
         return ()
     first = replace(used_rules(extract, ScoreOptions()), online_included=main.online_included)
     if {"method", "minimum"} & set(rules.changed):
-        main = _weighted(extract, weight_to_register(extract, first.method, register=register))
-    return publish(table_cells(main, first, MEASURES))
+        main = _weighted(extract, weight_to_register(extract, first.method, register=register), register)
+    return table_cells(main, first, MEASURES)
 
 
 def _week_se(by_week: Table, rules: UsedRules, shown: Sequence[Score]) -> dict[tuple[str, str, str], float]:

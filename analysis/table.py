@@ -1,24 +1,25 @@
-"""The rows of one table of a wave before publication: every measure, for all and by field.
+"""The rows of one table of a wave before publication: every measure for all and by field, some by centre as well.
 
-Public: Table, Answers, table_cells, factor_shares, number.
+Public: Table, table_cells, Breakdown, BY_FIELD, BY_CENTRE, factor_shares, number.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from analysis.additive import Place
+from analysis.answers import OVERALL, Answers, block, part_of
 from analysis.codebook import Codebook
 from analysis.design import SurveyDesign
-from analysis.errors import AnalysisError, Problem
 from analysis.estimates import Estimates
 from analysis.extract import Extract
 from analysis.index import IndexSpec, index
 from analysis.publication import Cell
-from analysis.rules import SIMULATED, RollUp, UsedRules
+from analysis.rules import SIMULATED, UsedRules
 from analysis.wave_result import Score
 
 if TYPE_CHECKING:
@@ -26,9 +27,45 @@ if TYPE_CHECKING:
 
 ALL = "all"
 ALL_LABEL = {"counter": "Tất cả lĩnh vực", "sample": "Người dân từ 18 tuổi trở lên"}
-OVERALL = "overall"
+BETWEEN = "/"
+"""Between centre and field in the domain of centre × field; the codes themselves have none."""
+DomainKind = Literal["all", "field", "centre", "centre_field"]
+Breakdown = Mapping[DomainKind, tuple[str, ...]]
+"""Domain kind -> the measures it has: their names, or "factor:" for every factor; none named: all of them."""
+BY_FIELD: Breakdown = {"all": (), "field": ()}
+BY_CENTRE: Breakdown = {**BY_FIELD, "centre": ("index", OVERALL, "factor:"), "centre_field": ("index", OVERALL)}
+"""No items by centre, no factors by centre × field: even of a large wave hardly a cell has answers enough."""
 SURVEY_TOKENS: Mapping[str, tuple[str, ...]] = {"counter": (), "sample": ("own_estimate",)}
 """What a row of a sample wave must not be mistaken for: the province's own estimate is no published figure."""
+
+
+@dataclass(frozen=True, eq=False)
+class Domains:
+    """The domains of one kind, by code, and the domain of each row (−1: none).
+
+    places : centre and field of each, "" for all of them
+    """
+
+    kind: DomainKind
+    codes: tuple[str, ...]
+    places: tuple[Place, ...]
+    of_row: "NDArray[np.int64]" = field(repr=False)
+
+    @classmethod
+    def of(cls, kind: DomainKind, labels: "NDArray[Any]", others: Iterable[str] = ()) -> "Domains":
+        """labels : the domain of each row; others : domains that may have no rows"""
+        found, place = np.unique(labels, return_inverse=True)
+        codes = sorted({*map(str, found), *others})
+        position = {code: number for number, code in enumerate(codes)}
+        of_row = np.array([position[str(code)] for code in found], dtype=np.int64)[place.reshape(-1)]
+        return cls(kind, tuple(codes), tuple(_place(kind, code) for code in codes), of_row)
+
+
+def _place(kind: DomainKind, code: str) -> Place:
+    if kind == "centre_field":
+        centre, _, service = code.partition(BETWEEN)
+        return centre, service
+    return {"all": ("", ""), "field": ("", code), "centre": (code, "")}[kind]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +74,7 @@ class Table:
 
     A sample wave has no service fields: its only domain is all.
 
-    dossiers : field -> dossiers represented; None where the table is not weighted
+    dossiers : (centre, field) -> dossiers of the fields represented; None where the table is not weighted
     unrepresented : field -> dossiers of fields where nobody answered
     """
 
@@ -45,7 +82,7 @@ class Table:
     rows: "NDArray[np.bool_]" = field(repr=False)
     design: SurveyDesign | None = field(repr=False)
     weighting: str
-    dossiers: Mapping[str, int] | None = None
+    dossiers: Mapping[Place, int] | None = None
     unrepresented: Mapping[str, int] = field(default_factory=dict)
     online_included: bool = False
 
@@ -57,195 +94,178 @@ class Table:
     def n(self) -> int:
         return int(self.rows.sum())
 
-    @property
-    def domains(self) -> list[str]:
-        """Service fields that have responses or dossiers, by code."""
-        if self.kind == "sample":
-            return []
-        return sorted({*np.unique(self.fields).tolist(), *(self.dossiers or {}), *self.unrepresented})
-
     @cached_property
     def fields(self) -> "NDArray[Any]":
         return self.extract.column("field")[self.rows].astype(str)
 
     @cached_property
+    def centres(self) -> "NDArray[Any]":
+        return self.extract.column("centre")[self.rows].astype(str)
+
+    @cached_property
     def answers(self) -> "Answers":
         return Answers.of(self.extract, self.rows)
 
+    def domains(self, kind: DomainKind) -> Domains:
+        """All, or the fields, centres or both crossed that have responses or dossiers."""
+        counted = self.dossiers or {}
+        if kind == ALL:
+            return Domains.of(kind, np.full(self.n, ALL), [ALL])
+        if kind == "field":
+            return Domains.of(kind, self.fields, {*(code for _, code in counted), *self.unrepresented})
+        if kind == "centre":
+            return Domains.of(kind, self.centres, {centre for centre, _ in counted})
+        return Domains.of(kind, self.crossed, map(BETWEEN.join, counted))
 
-@dataclass(frozen=True, eq=False)
-class Answers:
-    """Answers to the index's items and the overall question, by measure.
+    @cached_property
+    def crossed(self) -> "NDArray[Any]":
+        return np.char.add(np.char.add(self.centres, BETWEEN), self.fields)
 
-    codes : ndarray of int, shape (rows, items), 0 where there is no valid answer
-    measures : measure -> its columns, in the order of the table
+    @cached_property
+    def represented(self) -> Mapping[Place, int] | None:
+        """Dossiers by place, totals as well; of fields where nobody answered their own total."""
+        if self.dossiers is None:
+            return None
+        sums = {("", code): count for code, count in self.unrepresented.items()}
+        for (centre, code), count in self.dossiers.items():
+            for place in ((centre, code), (centre, ""), ("", code), ("", "")):
+                sums[place] = sums.get(place, 0) + count
+        return sums
+
+
+def table_cells(
+    table: Table, rules: UsedRules, measures: Sequence[str] = (), breakdown: Breakdown = BY_FIELD
+) -> tuple[Cell, ...]:
+    """Unpublished rows, domain by domain: `all` first, then each kind of `breakdown`, by code.
+
+    measures : only these; without any, those the breakdown names
     """
+    cells: list[Cell] = []
+    for kind, named in breakdown.items():
+        if kind == ALL or table.kind == "counter":
+            wanted = [one for one in measures or table.answers.measures if _is_named(one, named)]
+            cells += _of_kind(table, rules, table.domains(kind), wanted)
+    return tuple(cells)
 
-    items: tuple[str, ...]
-    codes: "NDArray[np.int8]" = field(repr=False)
-    measures: Mapping[str, tuple[int, ...]]
-    spec: IndexSpec
+
+def _is_named(measure: str, named: Collection[str]) -> bool:
+    return not named or measure in named or measure.partition(":")[0] + ":" in named
+
+
+def _of_kind(table: Table, rules: UsedRules, domains: Domains, measures: Sequence[str]) -> Iterator[Cell]:
+    """The rows of one kind of domain, in the order of domain and measure."""
+    found = _estimates(table, rules, domains.kind) if table.design and table.rows.any() else _Found()
+    weight = table.design.weight if table.design else np.ones(table.n)
+    responses = np.bincount(domains.of_row, minlength=len(domains.codes)).tolist()
+    counts = {measure: _Counts.of(table.answers, domains, measure, weight) for measure in measures}
+    labels = _labels(table.extract.codebook)
+    for number, (code, place) in enumerate(zip(domains.codes, domains.places, strict=True)):
+        label = ALL_LABEL[table.kind] if domains.kind == ALL else _label(labels, place)
+        for measure in measures:
+            numbers: dict[str, Any] = found.numbers(code, measure)
+            share = rules.item_method == "top2" and (measure == OVERALL or measure.startswith("item:"))
+            here = counts[measure]
+            score = Score(
+                wave=table.extract.wave,
+                domain_kind=domains.kind,
+                domain=code,
+                label=label,
+                measure=measure,
+                item_method=rules.item_method,
+                roll_up=rules.roll_up,
+                level=rules.level,
+                n=here.n[number],
+                responses=responses[number],
+                dossiers=None if table.represented is None else table.represented.get(place, 0),
+                note=_note(table, share, place),
+                **numbers,
+            )
+            kish = here.kish[number] if score.se == 0 and table.design else float(here.n[number])
+            yield Cell(
+                score,
+                "share" if share else "mean",
+                here.alike[number],
+                min(kish, float(here.n[number])),
+                place,
+                block(table.extract.codebook, measure, rules.roll_up),
+                part_of(table.extract.codebook, measure, rules.roll_up, shares=domains.kind in BY_FIELD),
+            )
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """Of one measure by domain: valid answers, Kish's effective number of them, whether all are alike."""
+
+    n: list[int]
+    kish: list[float]
+    alike: list[bool]
 
     @classmethod
-    def of(cls, extract: Extract, rows: "NDArray[np.bool_]") -> "Answers":
-        book = extract.codebook
-        if not book.index.items:
-            what, remedy = "the wave's form has no index", "only waves of a form with an index have scores"
-            raise AnalysisError(Problem(what, str(extract.path), remedy))
-        overall = book.roles.get("overall")
-        items = book.index.items + ((overall,) if overall else ())
-        codes = np.column_stack([extract.column(item)[rows] for item in items]).astype(np.int8)
-        place = {item: number for number, item in enumerate(items)}
-        measures: dict[str, tuple[int, ...]] = {"index": tuple(range(len(book.index.items)))}
-        if overall:
-            measures[OVERALL] = (place[overall],)
-        spec = index_spec(book)
-        if len(spec.areas) > 1:
-            measures |= {f"area:{code}": tuple(place[item] for item in part) for code, part in spec.areas.items()}
-        measures |= {f"factor:{f.code}": tuple(place[item] for item in f.items) for f in book.index.factors}
-        measures |= {f"item:{item}": (place[item],) for item in book.index.items}
-        return cls(items, np.maximum(codes, 0), measures, spec)
-
-    def column(self, item: str) -> "NDArray[Any]":
-        """Codes of one item as estimators take them: −1 where there is no valid answer."""
-        codes = self.codes[:, self.items.index(item)]
-        return np.where(codes > 0, codes, np.int8(-1))
-
-    def valid(self, measure: str) -> "NDArray[np.bool_]":
-        """Rows with a valid answer to the measure."""
-        valid: NDArray[np.bool_] = np.any(self.codes[:, list(self.measures[measure])] > 0, axis=1)
-        return valid
-
-    def alike(self, measure: str, rows: "NDArray[np.bool_]") -> bool:
-        """Whether all valid answers of these rows are the same code."""
-        codes = self.codes[rows][:, list(self.measures[measure])]
-        return len(np.unique(codes[codes > 0])) == 1
+    def of(cls, answers: Answers, domains: Domains, measure: str, weight: "NDArray[np.float64]") -> "_Counts":
+        size = len(domains.codes)
+        valid, n, alike = answers.counted(measure, domains.of_row, size)
+        at = domains.of_row[valid]
+        one, two = (np.bincount(at, weights=weight[valid] ** power, minlength=size) for power in (1, 2))
+        kish = np.divide(one**2, two, out=np.zeros(size), where=two > 0)
+        return cls(n.tolist(), kish.tolist(), alike.tolist())
 
 
-def index_spec(book: Codebook) -> IndexSpec:
-    return IndexSpec(book.index.items, {factor.code: (factor.area, factor.items) for factor in book.index.factors})
-
-
-def table_cells(table: Table, rules: UsedRules, measures: Sequence[str] | None = None) -> tuple[Cell, ...]:
-    """Unpublished rows: `all` first, then every field that has responses or dossiers, by code."""
-    chosen = tuple(measures or table.answers.measures)
-    found = _estimates(table, rules) if table.design and table.rows.any() else None
-    cells = [cell for measure in chosen if (cell := _cell(table, rules, found, ALL, measure))]
-    for code in table.domains:
-        cells += [_cell(table, rules, found, code, measure) for measure in chosen]
-    return tuple(cells)
+NUMBERS = ("value", "se", "ci_low", "ci_high", "df", "deff", "n_eff")
 
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """Estimates for all and by field: of the index, its factors and items, and of the overall question."""
+    """Estimates of the index, its areas, factors and items, and of the overall question; None where nothing can be had."""
 
-    index: Mapping[str, Estimates]
-    overall: Mapping[str, Estimates]
+    index: Estimates | None = None
+    overall: Estimates | None = None
 
-    def one(self, domain: str, measure: str) -> Any:
-        kind = ALL if domain == ALL else "field"
-        if measure == OVERALL:
-            estimates = self.overall[kind]
-            return estimates[domain, estimates.variables[-1]] if domain in estimates.domains else None
-        return self.index[kind][domain, measure] if domain in self.index[kind].domains else None
+    @cached_property
+    def domains(self) -> frozenset[Any]:
+        return frozenset(self.index.domains if self.index else ())
+
+    def numbers(self, domain: str, measure: str) -> dict[str, float | None]:
+        estimates = self.overall if measure == OVERALL else self.index
+        if estimates is None or domain not in self.domains:
+            return dict.fromkeys(NUMBERS)
+        one = estimates[domain, estimates.variables[-1] if measure == OVERALL else measure]
+        return {name: number(getattr(one, name)) for name in NUMBERS}
 
 
-def _estimates(table: Table, rules: UsedRules) -> _Found:
-    answers, design = table.answers, table.design
+def _estimates(table: Table, rules: UsedRules, kind: DomainKind) -> _Found:
+    answers, design, level = table.answers, table.design, rules.level / 100
     assert design is not None
-    level = rules.level / 100
+    by = {ALL: None, "field": table.fields, "centre": table.centres}.get(kind, table.crossed)
     codes = {item: answers.column(item) for item in answers.items}
-    found: list[dict[str, Estimates]] = []
+    found = index(
+        design,
+        codes,
+        answers.spec,
+        rules.item_method,
+        rules.roll_up,
+        by=by,
+        level=level,
+        areas=len(answers.spec.areas) > 1,
+    )
     overall = table.extract.codebook.roles.get("overall")
-    pooled: RollUp = "pooled"
-    for spec, roll_up in ((answers.spec, rules.roll_up), (IndexSpec((overall,)) if overall else None, pooled)):
-        found.append({})
-        for kind in (ALL, "field")[: 2 if table.domains else 1]:
-            if spec:
-                by, areas = (None if kind == ALL else table.fields), len(spec.areas) > 1
-                found[-1][kind] = index(
-                    design, codes, spec, rules.item_method, roll_up, by=by, level=level, areas=areas
-                )
-    return _Found(*found)
+    if not overall:
+        return _Found(found)
+    return _Found(found, index(design, codes, IndexSpec((overall,)), rules.item_method, by=by, level=level))
 
 
-def _cell(table: Table, rules: UsedRules, found: _Found | None, domain: str, measure: str) -> Cell:
-    inside = np.ones(table.n, dtype=bool) if domain == ALL else table.fields == domain
-    estimate = found.one(domain, measure) if found else None
-    valid = inside & table.answers.valid(measure)
-    n = int(valid.sum())
-    share = rules.item_method == "top2" and (measure == OVERALL or measure.startswith("item:"))
-    kish = float(n)
-    if estimate is not None and estimate.se == 0 and table.design:
-        weight = table.design.weight[valid]
-        kish = min(float(n), float(weight.sum() ** 2 / np.square(weight).sum()))
-    score = Score(
-        wave=table.extract.wave,
-        domain_kind=ALL if domain == ALL else "field",
-        domain=domain,
-        label=ALL_LABEL[table.kind] if domain == ALL else _label(table.extract, domain),
-        measure=measure,
-        item_method=rules.item_method,
-        roll_up=rules.roll_up,
-        value=number(estimate and estimate.value),
-        se=number(estimate and estimate.se),
-        ci_low=number(estimate and estimate.ci_low),
-        ci_high=number(estimate and estimate.ci_high),
-        level=rules.level,
-        df=number(estimate and estimate.df),
-        deff=number(estimate and estimate.deff),
-        n=n,
-        n_eff=number(estimate and estimate.n_eff),
-        responses=int(inside.sum()),
-        dossiers=_dossiers(table, domain),
-        note=_note(table, share, domain),
-    )
-    alike = n < 10 and table.answers.alike(measure, valid)
-    block = _block(table.extract.codebook, measure, rules.roll_up)
-    part_of = _part_of(table.extract.codebook, measure, rules.roll_up)
-    return Cell(score, "share" if share else "mean", alike, kish, None if domain == ALL else "field", block, part_of)
+def _labels(book: Codebook) -> dict[Place, str]:
+    """Fields and centres in the words of the codebook."""
+    labels = {("", one.code): one.label.get("vi") or one.code for one in book.fields}
+    return labels | {(one.code, ""): one.name for one in book.centres}
 
 
-def _block(book: Codebook, measure: str, roll_up: RollUp) -> str:
-    """The measures that bound and explain each other: a factor and its items.
-
-    Under a mean of parts an area's score less those of its other factors is the last factor's: they belong together too.
-    """
-    kind, _, code = measure.partition(":")
-    factor = next(
-        (one for one in book.index.factors if code == one.code and kind == "factor" or code in one.items), None
-    )
-    whole = len({one.area for one in book.index.factors}) > 1 and roll_up in ("item_mean", "factor_mean")
-    if kind == "area":
-        return f"area:{code}" if whole else ""
-    return "" if factor is None else f"area:{factor.area}" if whole else f"factor:{factor.code}"
+def _label(labels: Mapping[Place, str], place: Place) -> str:
+    centre, service = place
+    parts = [labels.get(one, "".join(one)) for one in ((centre, ""), ("", service)) if any(one)]
+    return " – ".join(parts)
 
 
-def _part_of(book: Codebook, measure: str, roll_up: RollUp) -> str:
-    """What a measure makes up with others: under a mean of parts all factors the index, else areas stand between."""
-    kind, _, code = measure.partition(":")
-    area = next((one.area for one in book.index.factors if kind == "factor" and code == one.code), "")
-    between = len({one.area for one in book.index.factors}) > 1 and roll_up in ("pooled", "area_mean")
-    if kind == "area":
-        return "index" if between else ""
-    return "" if kind != "factor" else f"area:{area}" if between else "index"
-
-
-def _label(extract: Extract, code: str) -> str:
-    known = {f.code: f.label.get("vi") or code for f in extract.codebook.fields}
-    return known.get(code, code)
-
-
-def _dossiers(table: Table, domain: str) -> int | None:
-    if table.dossiers is None:
-        return None
-    if domain == ALL:
-        return sum(table.dossiers.values())
-    return table.dossiers.get(domain, table.unrepresented.get(domain))
-
-
-def _note(table: Table, share: bool, domain: str) -> str:
+def _note(table: Table, share: bool, place: Place) -> str:
     """Tokens that keep a row honest outside its file: simulated or not, weighting, interval, whom it leaves out."""
     tokens = [SIMULATED] if table.extract.manifest.simulated else []
     tokens += [f"{table.kind}_survey", *SURVEY_TOKENS[table.kind], f"weights={table.weighting}"]
@@ -254,13 +274,13 @@ def _note(table: Table, share: bool, domain: str) -> str:
         tokens.append("not_raked")
     if table.online_included:
         tokens.append("online_included")
-    if domain == ALL and (missed := sum(table.unrepresented.values())):
+    if not any(place) and (missed := sum(table.unrepresented.values())):
         tokens.append(f"unrepresented={missed}")
     return "; ".join(tokens)
 
 
 def factor_shares(table: Table, shown: Sequence[Score]) -> dict[str, dict[str, float]]:
-    """Each factor's share of all valid answers, weighted: routing makes domains differ in their mix of items.
+    """Each factor's share of all valid answers, weighted, for all and by field: routing makes domains differ in their mix.
 
     A share times the answers of the index is a count: where a factor's is hidden, the domain has no shares.
     """
@@ -268,10 +288,11 @@ def factor_shares(table: Table, shown: Sequence[Score]) -> dict[str, dict[str, f
     weight = table.design.weight if table.design else np.ones(table.n)
     valid = answers.codes > 0
     shares: dict[str, dict[str, float]] = {}
-    few = {row.domain for row in shown if row.n is None and row.measure.startswith("factor:")}
-    for row in shown:
+    rows = [row for row in shown if row.domain_kind in BY_FIELD]
+    few = {row.domain for row in rows if row.n is None and row.measure.startswith("factor:")}
+    for row in rows:
         if row.measure == "index" and row.value is not None and row.domain not in few:
-            inside = weight if row.domain == ALL else weight * (table.fields == row.domain)
+            inside = weight if row.domain_kind == ALL else weight * (table.fields == row.domain)
             sums = {name: float((inside @ valid[:, list(columns)]).sum()) for name, columns in answers.measures.items()}
             factors = {name.removeprefix("factor:"): sums[name] for name in sums if name.startswith("factor:")}
             shares[row.domain] = {name: count / sums["index"] for name, count in factors.items()}

@@ -5,34 +5,44 @@ Public: verdicts, Candidate, holm, touching_level, tipping_point.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis import intervals
 from analysis.wave_result import VerdictDetail
 
 MEASURES = ("index", "overall")
 MINIMUM_N, MINIMUM_DF, MAXIMUM_VALUE = 100, 8, 97
 STEPS = 60
 FloatArray = NDArray[np.float64]
-IntervalAt = Callable[[float], tuple[float, float]]
-"""The confidence interval at a level between 0 and 1."""
+IntervalAt = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
+"""Confidence intervals, each at its level between 0 and 1."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What a verdict is asked of: one measure in one domain, 0–100, with its interval as a function of the level."""
+    """What a verdict is asked of: one measure in one domain, 0–100, and what its interval is drawn from.
+
+    kind : "share" (Korn–Graubard) or "mean" (logit on the score's range)
+    n_kish : effective number of answers from the weights alone, for an interval where SE = 0
+    bottom : the lowest value the item method can give
+    """
 
     domain_kind: str
     domain: str
     measure: str
     value: float
+    se: float
     n: int
+    n_kish: float
     df: float
     hidden: bool
     responses: int
     dossiers: int | None
-    interval: IntervalAt
+    kind: Literal["share", "mean"]
+    bottom: float = 0.0
 
 
 def verdicts(
@@ -54,7 +64,8 @@ def verdicts(
         else:
             families.setdefault((candidate.measure, candidate.domain_kind), []).append(candidate)
     for family in families.values():
-        p = np.array([touching_level(candidate.interval, candidate.value, reference) for candidate in family])
+        value = np.array([candidate.value for candidate in family])
+        p = touching_level(_intervals(family), value, reference)
         for candidate, own, adjusted in zip(family, p.tolist(), holm(p).tolist(), strict=True):
             side = "above" if candidate.value >= reference else "below"
             verdict = side if adjusted <= 1 - level + 1e-12 else "cannot_tell"
@@ -85,26 +96,45 @@ def _detail(
     return VerdictDetail(*_key(candidate), verdict, reason, p, adjusted, answered, tipping)
 
 
-def touching_level(interval: IntervalAt, value: float, reference: float) -> float:
-    """1 − the highest level at which the interval leaves the reference out: the p-value of its inversion.
+def _intervals(family: Sequence[Candidate]) -> IntervalAt:
+    """The intervals of candidates as the estimators draw them, at any level."""
+    names = ("value", "se", "df", "n", "n_kish", "bottom")
+    value, se, df, n, n_kish, bottom = (np.array([float(getattr(one, name)) for one in family]) for name in names)
+    width = 100 - bottom
+    share, error = (value - bottom) / width, se / width
+    of_shares, flat = np.array([one.kind == "share" for one in family]), se == 0
+
+    def at(level: FloatArray) -> tuple[FloatArray, FloatArray]:
+        each: Any = level  # the functions of intervals broadcast over levels as well
+        drawn = intervals.logit(share, error, df, each)
+        for chosen, other in (
+            (of_shares, intervals.korn_graubard(share, error, df, n, each)),
+            (flat, intervals.clopper_pearson(share, n_kish, each)),
+        ):
+            drawn = np.where(chosen, other[0], drawn[0]), np.where(chosen, other[1], drawn[1])
+        return bottom + width * drawn[0], bottom + width * drawn[1]
+
+    return at
+
+
+def touching_level(interval: IntervalAt, value: FloatArray, reference: float) -> FloatArray:
+    """1 − the highest level at which each interval leaves the reference out: the p-value of its inversion.
 
     1 where every interval holds the line. Found by halving; intervals must widen with the level.
     """
     above = value >= reference
 
-    def leaves_out(p: float) -> bool:
+    def leaves_out(p: FloatArray) -> NDArray[np.bool_]:
         low, high = interval(1 - p)
-        return bool(low >= reference if above else high < reference)
+        return np.where(above, low >= reference, high < reference)
 
-    small, large = 1e-15, 1.0 - 1e-9
-    if not leaves_out(large):
-        return 1.0
-    if leaves_out(small):
-        return small
+    small, large = np.full(value.shape, 1e-15), np.full(value.shape, 1.0 - 1e-9)
+    never, always = ~leaves_out(large), leaves_out(small)
     for _ in range(STEPS):  # halving the logarithm finds small levels as precisely as large ones
-        middle = float(np.sqrt(small * large))
-        small, large = (small, middle) if leaves_out(middle) else (middle, large)
-    return large
+        middle = np.sqrt(small * large)
+        out = leaves_out(middle)
+        small, large = np.where(out, small, middle), np.where(out, middle, large)
+    return np.select([never, always], [1.0, 1e-15], large)
 
 
 def holm(p: FloatArray) -> FloatArray:

@@ -6,6 +6,7 @@ two kinds, WaveResult (a counter wave) and SampleResult; AnyResult.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 from analysis.extract import Extract
 from analysis.rules import UsedRules
@@ -130,11 +131,19 @@ class Result:
     verdicts: Mapping[tuple[str, str, str], VerdictDetail]
 
     def score(self, domain: str = "all", measure: str = "index", rows: tuple[Score, ...] | None = None) -> Score | None:
-        """The row of `domain` and `measure` among the scores, or among `rows`."""
-        found = (
-            row for row in (self.scores if rows is None else rows) if (row.domain, row.measure) == (domain, measure)
-        )
-        return next(found, None)
+        """The row of all or of a field and `measure` among the scores, or among `rows`."""
+        kind = "all" if domain == "all" else "field"
+        if rows is None:
+            return self.find(kind, domain, measure)
+        return next((row for row in rows if row.key == (kind, domain, measure)), None)
+
+    def find(self, domain_kind: str, domain: str, measure: str) -> Score | None:
+        """The row of scores.csv with this key."""
+        return self._by_key.get((domain_kind, domain, measure))
+
+    @cached_property
+    def _by_key(self) -> dict[tuple[str, str, str], Score]:
+        return {row.key: row for row in self.scores}
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ def row(domain: str = "all", measure: str = "index", **given: Any) -> Score:
 
 def cell(domain: str = "all", measure: str = "index", *, kind: Any = "mean", alike: bool = False, **given: Any) -> Cell:
     score = row(domain, measure, **given)
-    return Cell(score, kind, alike, float(score.n or 0), None if domain == "all" else "field")
+    return Cell(score, kind, alike, float(score.n or 0), ("", "" if domain == "all" else domain))
 
 
 def share(p: float, n: int, deff: float = 1.0, **given: Any) -> Cell:

@@ -108,16 +108,61 @@ def test_weighting_narrows_the_error_it_explains(result: WaveResult) -> None:
 
 def test_the_table_holds_every_measure_for_all_and_each_field(result: WaveResult) -> None:
     domains = [("all", "all"), *(("field", code) for code in ("chung-thuc", "dat-dai", "ho-tich", "kinh-doanh"))]
-    assert [row.key for row in result.scores] == [(*domain, measure) for domain in domains for measure in MEASURES]
-    assert [row.key for row in result.filed] == [row.key for row in result.scores]
+    rows = [row for row in result.scores if row.domain_kind in ("all", "field")]
+    assert [row.key for row in rows] == [(*domain, measure) for domain in domains for measure in MEASURES]
+    assert [row.key for row in result.filed] == [row.key for row in result.asked] == [row.key for row in rows]
+    assert tuple(rows) == result.scores[: len(rows)]
     assert COLUMNS == tuple(Score.__dataclass_fields__)
-    assert {row.label for row in result.scores} == {
+    assert {row.label for row in rows} == {
         "Tất cả lĩnh vực",
         "Chứng thực",
         "Đất đai",
         "Hộ tịch",
         "Hộ kinh doanh",
     }
+
+
+def test_centres_have_factors_and_centre_by_field_the_index_and_the_overall_question(result: WaveResult) -> None:
+    centres = [f"C00{number}" for number in range(1, 7)]
+    fields = ("chung-thuc", "dat-dai", "ho-tich", "kinh-doanh")
+    rows = [row.key for row in result.scores if row.domain_kind not in ("all", "field")]
+    expected = [("centre", code, measure) for code in centres for measure in MEASURES[:7]]
+    cells = [f"{centre}/{field}" for centre in centres for field in fields]
+    assert rows == expected + [("centre_field", cell, measure) for cell in cells for measure in MEASURES[:2]]
+    labels = {row.domain: row.label for row in result.scores}
+    assert (labels["C001"], labels["C001/dat-dai"]) == ("Xã C001", "Xã C001 – Đất đai")
+
+
+@pytest.mark.parametrize(("kind", "code"), [("centre", "C002"), ("centre_field", "C003/dat-dai")])
+def test_values_and_counts_of_centres(result: WaveResult, kind: str, code: str) -> None:
+    extract, rows = result.extract, np.flatnonzero(result.weighting.rows)
+    centre, _, field = code.partition("/")
+    inside = extract.column("centre")[rows] == centre
+    if field:
+        inside &= extract.column("field")[rows] == field
+    codes = np.column_stack([extract.column(item)[rows[inside]] for item in ITEMS])
+    weight = result.weighting.design.weight[inside]
+    row = result.find(kind, code, "index")
+    assert row is not None
+    assert (row.n, row.responses) == (inside.sum(), inside.sum())
+    assert row.value == pytest.approx(100 * (weight @ (codes >= 4)).sum() / (weight @ (codes > 0)).sum(), rel=1e-12)
+    register = extract.register
+    known = register["centre"] == centre
+    if field:
+        known &= register["field"] == field
+    assert row.dossiers == register["resolved"][known].sum()
+
+
+def test_counts_and_dossiers_add_up(result: WaveResult) -> None:
+    """Of what is shown: fields of all, centres of all, fields of a centre, centres of a field."""
+    for name in ("n", "responses", "dossiers"):
+        found = {row.key[:2]: getattr(row, name) for row in result.scores if row.measure == "overall"}
+        whole = found["all", "all"]
+        for kind in ("field", "centre", "centre_field"):
+            assert sum(count for (one, _), count in found.items() if one == kind) == whole
+        for centre in ("C001", "C006"):
+            parts = [count for (_, domain), count in found.items() if domain.startswith(f"{centre}/")]
+            assert sum(parts) == found["centre", centre]
 
 
 def test_every_row_carries_what_it_rests_on(result: WaveResult) -> None:
@@ -149,7 +194,7 @@ def test_verdicts_stand_only_beside_index_and_overall_of_the_main_table(result: 
         detail = result.verdicts.get(row.key)
         assert (detail is not None) == (row.measure in ("index", "overall"))
         assert row.verdict == (detail.verdict if detail else "")
-        if detail and not detail.reason:
+        if detail and not detail.reason and detail.tipping is not None:
             assert row.responses and row.dossiers and detail.answered == row.responses / row.dossiers
             assert f"answered={detail.answered:.6g}; tipping={detail.tipping:.6g}; p_holm=" in row.note
     assert {row.verdict for row in (*result.filed, *result.asked, *result.unweighted)} == {""}
@@ -175,7 +220,8 @@ def test_the_p_of_a_verdict_comes_from_the_interval_shown(tmp_path: Path, item_m
 
 
 def test_factor_shares_and_factor_mean_stand_beside_pooled(result: WaveResult) -> None:
-    assert result.factor_shares.keys() == {row.domain for row in result.scores if row.measure == "index"}
+    rows = [row for row in result.scores if row.domain_kind in ("all", "field")]
+    assert result.factor_shares.keys() == {row.domain for row in rows if row.measure == "index"}
     for shares in result.factor_shares.values():
         assert sum(shares.values()) == pytest.approx(1)
     mean = np.mean([result.score("all", f"factor:{f}").value for f in FACTORS])  # type: ignore[union-attr]
@@ -226,7 +272,8 @@ def test_the_waves_own_rules_are_used(tmp_path: Path) -> None:
 
 
 def test_weeks_as_sampling_units_give_another_error(result: WaveResult) -> None:
-    assert result.week_se.keys() == {row.key for row in result.scores if row.key in result.verdicts}
+    judged = {row.key for row in result.scores if row.key in result.verdicts}
+    assert result.week_se.keys() == {key for key in judged if key[0] in ("all", "field")}
     assert result.week_se["all", "all", "index"] != result.scores[0].se
 
 
@@ -315,7 +362,8 @@ def test_no_share_of_answers_tells_how_many_answered_a_hidden_factor(tmp_path: P
             row.update({"II.E1": 4, "II.E2": 2 + i % 3, "II.E3": 5})
     register = [register_row(f"C0{c}", field, 300) for c in range(3) for field in fields]
     found = score_wave(read_extract(write(tmp_path, rows, register)))
-    states = {row.domain: row.suppressed for row in found.scores if row.measure == "factor:E"}
+    rows_of_e = [row for row in found.scores if row.domain_kind != "centre" and row.measure == "factor:E"]
+    states = {row.domain: row.suppressed for row in rows_of_e}
     assert states == {"all": "no", "chung-thuc": "complementary", "y-te": "confidential"}
     assert all(row.value is not None for row in found.scores if row.measure == "index")
     assert found.factor_shares.keys() == {"all"}
