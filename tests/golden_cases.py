@@ -78,20 +78,19 @@ def _covered(case: Case) -> bool:
 
 
 # ---- comparisons
-def compare(case: Case) -> list[Difference]:
-    """Every number of an entry against ours; an expected failure is an error of ours."""
-    found = list(_compare(case))
+def compare(case: Case, here: SurveyDesign | None = None) -> list[Difference]:
+    """Every number of an entry against ours, by the given design; an expected failure is an error of ours."""
+    found = list(_compare(case, design(case.file, case.entry["design"]) if here is None else here))
     assert found, case.id
     return found
 
 
-def _compare(case: Case) -> Iterator[Difference]:
+def _compare(case: Case, here: SurveyDesign) -> Iterator[Difference]:
     entry, result = case.entry, case.entry["result"]
     statistic, frame = entry["statistic"], data(entry["data"])
     if statistic == "failure":
         yield from _failure(case)
         return
-    here = design(case.file, entry["design"])
     if statistic == "weights":
         yield from _weights(here.weight, result)
         return
