@@ -217,12 +217,12 @@ def check_options(level: float, df: str) -> None:
 
 
 def _flags(se: FloatArray, df: FloatArray) -> NDArray[np.object_]:
-    flags = np.empty(se.shape, dtype=object)
-    flags.fill(())
-    for word, where in (("se_zero", se == 0), ("low_df", df < 8), ("no_df", df < 1)):
-        for place in zip(*np.nonzero(where), strict=True):
-            flags[place] += (word,)
-    return flags
+    words = ("se_zero", "low_df", "no_df")
+    known = np.empty(1 << len(words), dtype=object)
+    for number in range(len(known)):
+        known[number] = tuple(word for place, word in enumerate(words) if number >> place & 1)
+    number = (se == 0).astype(np.int64) + 2 * (df < 8) + 4 * (df < 1)
+    return np.asarray(known[number], dtype=object)
 
 
 def of_values(
