@@ -95,7 +95,7 @@ class United:
         """
         counted = np.asarray(touched.sign().sum(axis=0)).ravel()
         if self.design.replicates is None:
-            return counted - np.asarray((self.strata @ touched).sign().sum(axis=0)).ravel()
+            return np.asarray(counted - np.asarray((self.strata @ touched).sign().sum(axis=0)).ravel())
         by_function, known = touched.tocsc(), dict[bytes, float]()
         result = np.zeros(len(counted))
         for i in range(len(counted)):
@@ -180,7 +180,7 @@ def _several(groups: list[list[SurveyDesign]]) -> United:
     every = [unit for units in labels for unit in units]
     united = SurveyDesign(
         np.ones(len(every)),
-        stratum=column_of(stratum for stratum, _ in every),
+        stratum=None if all(stratum is None for stratum, _ in every) else column_of(stratum for stratum, _ in every),
         psu=column_of(psu for _, psu in every),
         fpc=_population(designs),
         lone_psu=designs[0].lone_psu,
