@@ -6,11 +6,14 @@ Estimates, Estimate, AnalysisError. Importing it loads numpy and nothing heavier
 
 from analysis.calibration import calibrate, post_stratify, rake
 from analysis.collapsing import Collapsed, collapse
+from analysis.comparing import Differences, compare, pairwise
+from analysis.contrasts import contrast
 from analysis.design import SurveyDesign
 from analysis.diagnostics import Kish, kish
 from analysis.errors import AnalysisError
 from analysis.estimates import Estimate, Estimates
 from analysis.estimators import composite, mean, proportion, ratio, total
+from analysis.independence import IndependenceTest, test_independence
 from analysis.index import IndexSpec, answer_shares, index
 from analysis.quantiles import quantile
 from analysis.regression import Regression, regress
@@ -20,8 +23,10 @@ from analysis.trimming import Trimmed, trim
 __all__ = [
     "AnalysisError",
     "Collapsed",
+    "Differences",
     "Estimate",
     "Estimates",
+    "IndependenceTest",
     "IndexSpec",
     "Kish",
     "Regression",
@@ -30,10 +35,13 @@ __all__ = [
     "answer_shares",
     "calibrate",
     "collapse",
+    "compare",
     "composite",
+    "contrast",
     "index",
     "kish",
     "mean",
+    "pairwise",
     "post_stratify",
     "proportion",
     "quantile",
@@ -42,6 +50,7 @@ __all__ = [
     "regress",
     "replicate",
     "replicate_design",
+    "test_independence",
     "total",
     "trim",
 ]

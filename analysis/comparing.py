@@ -44,7 +44,8 @@ class Differences(Estimates):
     def frame(self) -> "pd.DataFrame":
         """One row a difference: what `Estimates.frame` has, then t, p_value and p_adjusted."""
         table = super().frame()
-        for place, name in enumerate(("t", "p_value", "p_adjusted"), start=table.columns.get_loc("df") + 1):  # type: ignore[operator]
+        place = list(table.columns).index("df") + 1
+        for name in ("p_adjusted", "p_value", "t"):
             table.insert(place, name, getattr(self, name).ravel())
         return table
 
@@ -111,7 +112,7 @@ def compare(
         for place, one, sign in zip(places, (a, b), (1.0, -1.0), strict=True)
     ]
     value = apply(linear[0].matrix, a.value.ravel()) + apply(linear[1].matrix, b.value.ravel())
-    combined = combine([a, b], [one.matrix for one in linear], overlap)
+    combined = combine([a, b], [one.matrix for one in linear], overlap, len(variables))
     n, population = (_both(combined, places, a, b, name) for name in ("n", "population"))
     found = finished(combined, value, n, population, linear[0], level, df)
     return _tested(found, combined, adjust, simultaneous, null)
@@ -166,7 +167,7 @@ def pairwise(
     names = tuple((estimates.domains[i], estimates.domains[j]) for i, j in zip(first, second, strict=True))
     linear = Linear(_pairs(first, second, d, k), names, estimates.variables)
     value = apply(linear.matrix, estimates.value.ravel())
-    combined = combine([estimates], [linear.matrix])
+    combined = combine([estimates], [linear.matrix], variables=k)
     n, population = (behind(linear.matrix, array) for array in (estimates.n, estimates.population))
     return _tested(finished(combined, value, n, population, linear, level, df), combined, adjust, simultaneous, null)
 
@@ -246,7 +247,7 @@ def _places(one: Estimates, domains: Sequence[Hashable], variables: Sequence[Has
     column = {label: i for i, label in enumerate(one.variables)}
     rows = np.array([row[label] for label in domains])
     columns = np.array([column[label] for label in variables])
-    return (rows[:, None] * len(one.variables) + columns).ravel()
+    return np.asarray((rows[:, None] * len(one.variables) + columns).ravel(), dtype=np.int64)
 
 
 def _both(combined: Combined, places: list[IntArray], a: Estimates, b: Estimates, name: str) -> FloatArray:

@@ -98,7 +98,9 @@ def contrast(
     linear = read_linear(estimates, contrasts, names)
     value = apply(linear.matrix, estimates.value.ravel())
     n, population = (behind(linear.matrix, array) for array in (estimates.n, estimates.population))
-    return finished(combine([estimates], [linear.matrix]), value, n, population, linear, level, df)
+    return finished(
+        combine([estimates], [linear.matrix], variables=len(linear.variables)), value, n, population, linear, level, df
+    )
 
 
 def _of_function(
@@ -270,14 +272,15 @@ def finished(
     count, wide = len(value), len(linear.variables)
     se, degrees = np.zeros(count), np.full(count, np.nan)
     for rows in _blocks(count, wide):
-        variance, size = combined.variance(rows)
+        variance, size = combined.variances(rows)
         se[rows] = np.sqrt(np.where(variance < _ROUNDING * size, 0.0, variance))
         if df == "domain":
             degrees[rows] = combined.df_union(rows)
     if df != "domain":
         degrees[:] = combined.df_design() if df == "design" else float(df)
     shape = (len(linear.names), wide)
-    value, se, degrees = (array.reshape(shape) for array in (value, np.where(np.isnan(value), np.nan, se), degrees))
+    se[np.isnan(value)] = np.nan
+    value, se, degrees = value.reshape(shape), se.reshape(shape), degrees.reshape(shape)
     low, high = t(value, se, degrees, level)
     unknown = np.full(shape, np.nan)
     return Estimates(

@@ -183,7 +183,8 @@ def test_independence(
 
 def _table(design: SurveyDesign, row: Any, column: Any, df: UnionDf | float) -> _Table:
     cells = total(design, np.ones(design.n, dtype=np.int8), by=[row, column])
-    rows, columns = (tuple(dict.fromkeys(part)) for part in zip(*cells.domains, strict=True))  # type: ignore[arg-type]
+    pairs = [part for part in cells.domains if isinstance(part, tuple)]
+    rows, columns = (tuple(dict.fromkeys(part)) for part in zip(*pairs, strict=True))
     columns = encode(column_of(columns), "column", len(columns)).labels
     problems = [
         Problem(
@@ -198,7 +199,7 @@ def _table(design: SurveyDesign, row: Any, column: Any, df: UnionDf | float) -> 
         raise AnalysisError(problems)
     shares = contrast(cells, _shares, df=df, jacobian=_shares_jacobian)
     size = len(rows) * len(columns)
-    place = np.array([rows.index(r) * len(columns) + columns.index(c) for r, c in cells.domains])  # type: ignore[misc]
+    place = np.array([rows.index(r) * len(columns) + columns.index(c) for r, c in pairs])
     return _Table(
         rows,
         columns,

@@ -54,6 +54,7 @@ class Combined:
 
     parts: tuple[Part, ...]
     overlap: Overlap = "labels"
+    variables: int = 1
 
     @cached_property
     def grounds(self) -> tuple[United, ...]:
@@ -77,6 +78,11 @@ class Combined:
             )
         return self.grounds[0].design
 
+    @property
+    def variance(self) -> FloatArray:
+        """Variances, shape (functions / variables, variables)."""
+        return self.variances(np.arange(self.functions))[0].reshape(-1, self.variables)
+
     @cached_property
     def covariance(self) -> FloatArray:
         """Covariance of all functions, shape (functions, functions)."""
@@ -99,7 +105,7 @@ class Combined:
             result += moved @ moved.T
         return result
 
-    def variance(self, rows: IntArray) -> tuple[FloatArray, FloatArray]:
+    def variances(self, rows: IntArray) -> tuple[FloatArray, FloatArray]:
         """Variances of some of the functions, and Σ (coefficient · SE)², against which rounding is judged."""
         variance, size = np.zeros(len(rows)), np.zeros(len(rows))
         for deviations, jacobian, _ in self._by_ground(rows):
@@ -129,7 +135,7 @@ class Combined:
 
     def df_union(self, rows: IntArray) -> FloatArray:
         """PSUs − strata with a row behind any of the estimates that each function takes."""
-        return np.sum([ground.df(self.touched(ground, rows)) for ground in self.grounds], axis=0)
+        return np.asarray(np.sum([ground.df(self.touched(ground, rows)) for ground in self.grounds], axis=0))
 
     def df_design(self) -> float:
         return float(sum(ground.design.df for ground in self.grounds))
@@ -171,8 +177,12 @@ def combine(
     estimates: Sequence[Estimates],
     jacobians: Sequence["csr_array[Any, tuple[int, int]]"],
     overlap: Overlap = "labels",
+    variables: int = 1,
 ) -> Combined:
-    """Linear functions of several `Estimates`, themselves perhaps such functions: then the jacobians multiply."""
+    """Linear functions of several `Estimates`, themselves perhaps such functions: then the jacobians multiply.
+
+    Functions are laid out by variable last, as `Estimates` are.
+    """
     from scipy.sparse import csr_array
 
     parts: list[Part] = []
@@ -183,7 +193,7 @@ def combine(
             parts += [replace(p, jacobian=csr_array(jacobian @ p.jacobian)) for p in scores.parts]
         else:
             parts.append(Part(one.scores, csr_array(jacobian)))
-    return Combined(tuple(parts), overlap)
+    return Combined(tuple(parts), overlap, variables)
 
 
 def _used(part: Part, rows: IntArray) -> tuple[IntArray, "csr_array[Any, tuple[int, int]]"]:
