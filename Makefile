@@ -65,6 +65,8 @@ bench: $(VENV)/dev.stamp
 	@$(BIN)/python -m benchmarks.backup
 	@$(BIN)/python -m benchmarks.sample_waves
 	@$(BIN)/python -m benchmarks.simulation_study
+	@$(BIN)/python -m benchmarks.coverage --write
+	@$(BIN)/python -m benchmarks.speed --write
 
 # Known holes in the locked packages. Asks the package index, so it stays apart from the tests; a package that could
 # not be looked up fails the audit (--strict), for silence about it would read as "nothing known".

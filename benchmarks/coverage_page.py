@@ -104,7 +104,12 @@ def _table(found: Found) -> list[str]:
 def draw(found: Found, coverage: Path, above: Path) -> None:
     """Two pictures of the shares: coverage, and the share of intervals that lie above the truth."""
     _draw(
-        found, coverage, "covered", "intervals that hold the truth, %", (75, 100), ((95, "nominal 95 %"), (93, "bar"))
+        found,
+        coverage,
+        "covered",
+        "intervals that hold the truth, %",
+        (75, 100),
+        ((95, "nominal 95 %"), (93, "to hold: 93 %")),
     )
     _draw(found, above, "above", "intervals wholly above the truth, %", (0, 20), ((2.5, "nominal 2.5 %"),))
 
@@ -132,7 +137,9 @@ def _draw(
             for level, words in lines:
                 axis.axhline(level, color="#666666", linewidth=0.8, linestyle="-" if level in (95, 2.5) else "--")
                 if row == 0 and column == 0:
-                    axis.annotate(words, (NS[-1], level), ha="right", va="bottom", fontsize=8, color="#444444")
+                    axis.annotate(
+                        words, (NS[-1], level), (0, -2), textcoords="offset points", ha="right", va="top", fontsize=7
+                    )
             for place, method in enumerate(SHARES):
                 some = {case.n: figures[place] for case, figures in found.items() if _is(case, sampling, p)}
                 ns = sorted(some)
@@ -146,7 +153,7 @@ def _draw(
             if row == 0:
                 axis.set_title(f"p = {p:g}", fontsize=11)
             if column == 0:
-                axis.set_ylabel(sampling, fontsize=11)
+                axis.set_ylabel("every row a PSU" if sampling == "rows" else sampling, fontsize=11)
             axis.grid(axis="y", color="#e5e5e5", linewidth=0.5)
     for axis in axes[-1]:
         axis.set_xlabel("n, rows of the sample")
