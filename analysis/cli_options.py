@@ -15,7 +15,7 @@ DATA_SUFFIXES = (".csv", ".parquet", ".sav", ".zsav", ".por", ".dta")
 Command = TypeVar("Command", bound=Callable[..., Any])
 METHODS, ROLL_UPS = ("top2", "mean5", "mean01"), ("pooled", "item_mean", "factor_mean", "area_mean")
 STATISTICS = ("mean", "proportion", "total", "ratio", "quantile", "index")
-INTERVALS = ("korn_graubard", "beta", "logit", "wilson", "t", "mean")
+INTERVALS = ("korn_graubard", "beta", "logit", "wilson", "t", "mean", "asin")
 RULES_OF_QUANTILES = ("math", "school", "hf1", "hf2", "hf3", "hf4", "hf5", "hf6", "hf7", "hf8", "hf9")
 FILE = click.Path(dir_okay=False)
 

@@ -17,6 +17,7 @@ from analysis.design import SurveyDesign
 from analysis.errors import AnalysisError, Problem
 from analysis.replicates import replicate, replicate_design
 from analysis.totals import TotalsFile, read_totals
+from analysis.trimming import trim
 
 Calibration = Literal["rake", "post_stratify", "calibrate"]
 
@@ -113,13 +114,18 @@ def build_design(data: DataFile, request: DesignRequest, columns: DesignColumns)
             said += scaled
             design = _calibrated(design, data, request, totals)
         if request.trim:
-            from analysis import trim  # type: ignore[attr-defined]
-
-            before = design.weight
             design = trim(design, *request.trim)
-            touched = int((design.weight != before).sum())
-            said.append(f"trimmed to {request.trim[0]:g} to {request.trim[1]:g}: {touched} weights changed")
+            said.append(_trimmed(design))
     return FileDesign(design, base, tuple(said), totals)
+
+
+def _trimmed(design: SurveyDesign) -> str:
+    done = design.trimmed
+    assert done is not None
+    return (
+        f"trimmed to {done.lower:g} to {done.upper:g}: {done.raised} weights raised, {done.lowered} lowered, "
+        f"{done.share:.2%} of their sum moved"
+    )
 
 
 def _replicated(data: DataFile, request: DesignRequest, columns: DesignColumns) -> SurveyDesign:

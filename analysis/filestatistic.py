@@ -177,7 +177,7 @@ def _choices(request: Request) -> list[Problem]:
 
 INTERVALS = {
     "proportion": ("korn_graubard", "beta", "logit", "wilson", "t"),
-    "quantile": ("mean", "beta", "logit"),
+    "quantile": ("mean", "beta", "logit", "asin"),
 }
 
 

@@ -244,7 +244,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], str, str]] = {
     "codes of a mean": (("--variable", "q1", "--of", "4"), "--of is for proportion, not for mean", "proportion"),
     "an interval of the other": (
         ("--variable", "q1", "--statistic", "quantile", "--q", "0.5", "--interval", "wilson"),
-        "there is no interval wilson for a quantile", "mean, beta, logit",
+        "there is no interval wilson for a quantile", "mean, beta, logit, asin",
     ),
     "two calibrations": (
         ("--variable", "q1", "--rake", "margins.csv", "--calibrate", "margins.csv"), "two ways to the same end", "one",
