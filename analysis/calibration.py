@@ -18,6 +18,7 @@ from analysis.fitting import DISTANCES, Bounds, fit, sweep
 from analysis.labels import compact
 from analysis.normal import NormalEquations
 from analysis.replicates import recalibrated
+from analysis.table_calibration import adjust_table, named_columns
 from analysis.targets import Margin, disagreements, indicators, match
 
 if TYPE_CHECKING:
@@ -56,6 +57,13 @@ def post_stratify(design: SurveyDesign, cells: Any, totals: Mapping[Any, float])
     Valliant, R. (1993). Poststratification and conditional variance estimation. Journal of the American Statistical
     Association 88, 89–96. https://doi.org/10.1080/01621459.1993.10594298
     """
+    if design.source is not None:
+        names = named_columns(cells, "cells")
+        return adjust_table(
+            design,
+            names,
+            lambda rows, of: post_stratify(rows, [of[name] for name in names] if names[1:] else of[names[0]], totals),
+        )
     several = isinstance(cells, (list, tuple)) and len(cells) > 0 and all(np.ndim(part) == 1 for part in cells)
     classes = [read_classes(part, "cells", design.n) for part in (cells if several else [cells])]
     found = cells_of(classes, design.weight)
@@ -108,6 +116,8 @@ def rake(
     """
     if not (isinstance(tolerance, (int, float)) and 0 < tolerance < 1):
         raise AnalysisError(Problem(f"a tolerance of {tolerance} is not between 0 and 1", "tolerance", "give 1e-10"))
+    if design.source is not None:
+        return _rake_table(design, margins, tolerance)
     found, read = _read_margins(design, margins, tolerance)
     target = np.concatenate([margin.target for margin in read])
     start = np.concatenate([[0], np.cumsum([len(margin.labels) for margin in read])])
@@ -175,6 +185,15 @@ def calibrate(
     limits = _bounds(method, bounds)
     if aggregate not in get_args(Aggregate):
         raise AnalysisError(Problem(f"there is no {aggregate!r} to aggregate by", "aggregate", '"none" or "psu"'))
+    if design.source is not None:
+        if aggregate == "psu":
+            design.require_rows('aggregate="psu"')
+        named = x if isinstance(x, Mapping) else {name: name for name in named_columns(x, "x")}
+        return adjust_table(
+            design,
+            named_columns(tuple(named.values()), "x"),
+            lambda rows, of: calibrate(rows, {key: of[name] for key, name in named.items()}, totals, method, bounds),
+        )
     if method != "linear" and (design.weight <= 0).any():
         row = int(np.flatnonzero(design.weight <= 0)[0])
         what = f"a weight is {design.weight[row]:g} after an earlier adjustment"
@@ -191,6 +210,16 @@ def calibrate(
         return factor
 
     return _adjust(design, method, found.cells, found.x, found.normal, factors)
+
+
+def _rake_table(design: SurveyDesign, margins: Any, tolerance: float) -> SurveyDesign:
+    """The labels of the margins are names of columns."""
+    pairs = _pairs(margins)
+    return adjust_table(
+        design,
+        named_columns([column for column, _ in pairs.values()], "margins"),
+        lambda rows, of: rake(rows, {key: (of[column], known) for key, (column, known) in pairs.items()}, tolerance),
+    )
 
 
 def _bounds(method: str, bounds: Any) -> Bounds:
@@ -217,14 +246,9 @@ def _bounds(method: str, bounds: Any) -> Bounds:
 
 def _read_margins(design: SurveyDesign, margins: Any, tolerance: float) -> tuple[Cells, list[Margin]]:
     """Cells of the margins crossed; every problem of every margin is collected."""
-    if not isinstance(margins, Mapping) or not margins:
-        raise AnalysisError(Problem("there is no margin to rake to", "margins", "give name → (labels, totals)"))
     problems: list[Problem] = []
     classes = {}
-    for name, pair in margins.items():
-        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-            problems.append(Problem("a margin is (labels, totals)", f"margin {name}", "give both"))
-            continue
+    for name, pair in _pairs(margins).items():
         try:
             expected = pair[1] if isinstance(pair[1], Mapping) else ()
             classes[name] = read_classes(pair[0], f"margin {name}", design.n, expected)
@@ -243,6 +267,20 @@ def _read_margins(design: SurveyDesign, margins: Any, tolerance: float) -> tuple
     if problems:
         raise AnalysisError(problems)
     return found, read
+
+
+def _pairs(margins: Any) -> Mapping[str, tuple[Any, Any]]:
+    """Margins by name, each of labels and totals."""
+    if not isinstance(margins, Mapping) or not margins:
+        raise AnalysisError(Problem("there is no margin to rake to", "margins", "give name → (labels, totals)"))
+    problems = [
+        Problem("a margin is (labels, totals)", f"margin {name}", "give both")
+        for name, pair in margins.items()
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2
+    ]
+    if problems:
+        raise AnalysisError(problems)
+    return margins
 
 
 def _newton(weight: FloatArray, margins: list[Margin], swept: FloatArray, tolerance: float) -> FloatArray:

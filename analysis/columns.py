@@ -1,8 +1,8 @@
-"""Variables brought by the analyst as one table of numbers. Public: Columns, read_columns, of_codes."""
+"""Variables brought by the analyst as one table of numbers. Public: Variables, Columns, read_columns, of_codes."""
 
 from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,22 @@ ByteArray = NDArray[np.uint8]
 
 MISSING = 255  # the code of a missing value
 _CODES = 255  # how many others there are
+
+
+class Variables(Protocol):
+    """k variables, wherever their values are; the number of code q is offset + scale·q."""
+
+    @property
+    def names(self) -> tuple[Hashable, ...]: ...
+
+    @property
+    def lookup(self) -> ByteArray | None: ...
+
+    @property
+    def offset(self) -> float: ...
+
+    @property
+    def scale(self) -> float: ...
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,13 @@ Public: SurveyDesign, CalibrationStep. The variance itself is computed in analys
 
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.engine.source import Source, StageLabels, finer, open_source
 from analysis.errors import AnalysisError, Problem, not_a_number
 from analysis.labels import IntArray, Labels, compact
 from analysis.stages import Stages, build_stages
@@ -73,6 +74,10 @@ class SurveyDesign:
         centred at zero; "average": the average of the strata that have a variance
     lone_domain : a stratum with several PSUs of which only one meets the domain is left as it is ("ignore") or treated as
         a lone PSU under "adjust" and "average" ("treat", R's survey.adjust.domain.lonely; uncalibrated designs)
+    data : path of a Parquet file, of a folder or a pattern of them, or an Ibis table of any engine, such as DuckDB or Spark.
+        Weight, stratum, psu and fpc are then names of its columns, estimators take names or Ibis expressions, and all
+        sums over rows are formed where the table is (docs/large-tables.md). `weight` becomes the sum of weights of each
+        distinct combination of design columns
     nest : PSU labels are repeated from stratum to stratum and mean different PSUs. When False such labels are an error.
 
     Raises
@@ -94,14 +99,18 @@ class SurveyDesign:
     lone_psu: LonePsu = "fail"
     nest: bool = False
     lone_domain: LoneDomain = "ignore"
+    data: Any = field(default=None, repr=False)
     stages: Stages = field(init=False, repr=False)
     steps: tuple[CalibrationStep, ...] = field(init=False, default=(), repr=False)
     replicates: "Replicates | None" = field(init=False, default=None, repr=False)
     trimmed: "Trimmed | None" = field(init=False, default=None, repr=False)
+    source: Source | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
         _require_known("lone_psu", self.lone_psu, get_args(LonePsu))
         _require_known("lone_domain", self.lone_domain, get_args(LoneDomain))
+        if self.data is not None:
+            self._open()
         weight = _weights(self.weight)
         object.__setattr__(self, "weight", weight)
         stages = build_stages(len(weight), self.stratum, self.psu, self.fpc, self.nest)
@@ -110,7 +119,7 @@ class SurveyDesign:
     @property
     def n(self) -> int:
         """Rows."""
-        return len(self.weight)
+        return len(self.weight) if self.source is None else self.source.rows
 
     @property
     def df(self) -> int:
@@ -141,6 +150,52 @@ class SurveyDesign:
             object.__setattr__(design, "weight", weight)
         object.__setattr__(design, "replicates", replicates)
         return design
+
+    def with_source(self, source: Source | None) -> "SurveyDesign":
+        """The same design with its rows in another table; None: with its atoms as the rows."""
+        design = copy(self)
+        object.__setattr__(design, "source", source)
+        return design
+
+    def telling_apart(self, columns: Sequence[str]) -> "SurveyDesign":
+        """The same table design, its atoms told apart by the given columns too."""
+        assert self.source is not None
+        source, coarse = finer(self.source, columns)
+        if source is self.source:
+            return self
+        design = replace(self, data=None, **source.design_arrays())
+        weight, steps = design.weight, []
+        for step in self.steps:
+            after = weight * (step.after / step.before)[coarse]
+            steps.append(replace(step, cell=step.cell[coarse], before=weight, after=after))
+            weight = after
+        changed = {"weight": weight, "steps": tuple(steps), "source": source}
+        if self.replicates is not None:
+            changed["replicates"] = replace(self.replicates, unit=self.replicates.unit[coarse])
+        for name, value in changed.items():
+            object.__setattr__(design, name, value)
+        return design
+
+    def require_rows(self, what: str) -> None:
+        """Fail where the rows are in a table, for what needs them in memory."""
+        if self.source is not None:
+            raise AnalysisError(
+                Problem(
+                    f"{what} needs the rows in memory, and this design's are in a table",
+                    "design",
+                    "read the needed columns, and make the design of arrays",
+                )
+            )
+
+    def _open(self) -> None:
+        names = (_column_names(part, name) for name, part in zip(_PARTS, self._parts, strict=True))
+        source = open_source(self.data, self.weight, StageLabels(*names))
+        for name, value in ({"source": source} | source.design_arrays()).items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def _parts(self) -> tuple[Any, Any, Any]:
+        return self.stratum, self.psu, self.fpc
 
     def reweighted(self, weight: FloatArray, trimmed: "Trimmed") -> "SurveyDesign":
         """The same sample with trimmed weights, whose variances keep the residuals of the adjustments before."""
@@ -190,6 +245,18 @@ class SurveyDesign:
         weight = other.after * step.before / step.after
         shape = (int(step.x.shape[0]), int(other.x.shape[0]))
         return np.asarray((step.x.T @ csr_array((weight, (step.cell, other.cell)), shape=shape) @ other.x).toarray())
+
+
+_PARTS = ("stratum", "psu", "fpc")
+
+
+def _column_names(given: Any, part: str) -> tuple[str, ...]:
+    names = () if given is None else tuple(given) if isinstance(given, (list, tuple)) else (given,)
+    for name in names:
+        if not isinstance(name, str):
+            what = f"{part} is given as {type(name).__name__}"
+            raise AnalysisError(Problem(what, part, "with data=, name the columns of the table"))
+    return names
 
 
 def _require_known(name: str, word: str, known: tuple[str, ...]) -> None:

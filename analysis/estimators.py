@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analysis import intervals
-from analysis.columns import MISSING, Columns, read_columns
+from analysis.columns import Columns
 from analysis.design import SurveyDesign
+from analysis.engine.columns import TableColumns
 from analysis.errors import AnalysisError, Problem
 from analysis.estimates import Estimates
-from analysis.labels import Codes, cross, encode
 from analysis.linear import DegreesOfFreedom, Linearised, check_options, finish, linearise
 from analysis.moments import Measure
+from analysis.reading import read_classification, read_shares, read_variables
 
 FloatArray = NDArray[np.float64]
 ShareInterval = Literal["korn_graubard", "beta", "logit", "wilson", "t"]
@@ -58,8 +59,8 @@ def mean(
     Statistical Review 51, 279–292. https://doi.org/10.2307/1402588
     """
     check_options(level, df)
-    columns = read_columns(y, "y", design.n, missing)
-    domains = read_domains(by, design.n)
+    columns = read_variables(design, y, "y", missing)
+    domains = read_classification(design, by)
     result = linearise(design, Measure(columns), domains)
     return finish(result, domains.labels, columns.names, level, df, ("t",) * len(columns.names))
 
@@ -78,8 +79,8 @@ def total(
     size, so the deff of a domain total is large.
     """
     check_options(level, df)
-    columns = read_columns(y, "y", design.n, missing)
-    domains = read_domains(by, design.n)
+    columns = read_variables(design, y, "y", missing)
+    domains = read_classification(design, by)
     result = linearise(design, Measure(columns), domains, total=True)
     return finish(result, domains.labels, columns.names, level, df, ("t",) * len(columns.names))
 
@@ -107,9 +108,9 @@ def ratio(
     ratio: NaN.
     """
     check_options(level, df)
-    top, bottom = read_columns(y, "y", design.n, missing), read_columns(x, "x", design.n, missing)
+    top, bottom = read_variables(design, y, "y", missing), read_variables(design, x, "x", missing)
     _match(top, bottom, "x")
-    domains = read_domains(by, design.n)
+    domains = read_classification(design, by)
     names = tuple(f"{a}/{bottom.names[i % len(bottom.names)]}" for i, a in enumerate(top.names))
     result = linearise(design, Measure(top, bottom), domains)
     return finish(result, domains.labels, names, level, df, ("t",) * len(names))
@@ -141,8 +142,8 @@ def composite(
     part. A domain where one of them has Σ w x = 0 has no composite: NaN.
     """
     check_options(level, df)
-    top = read_columns(numerators, "numerators", design.n, missing)
-    bottom = read_columns(denominators, "denominators", design.n, missing)
+    top = read_variables(design, numerators, "numerators", missing)
+    bottom = read_variables(design, denominators, "denominators", missing)
     _match(top, bottom, "denominators")
     mix = np.asarray(coefficients, dtype=np.float64)
     mix = mix[:, None] if mix.ndim == 1 else mix
@@ -154,7 +155,7 @@ def composite(
                 "give one finite number for each ratio, in columns if there are several composites",
             )
         )
-    domains = read_domains(by, design.n)
+    domains = read_classification(design, by)
     result = linearise(design, Measure(top, bottom, combine=mix), domains)
     return finish(result, domains.labels, tuple(names), level, df, ("t",) * len(names))
 
@@ -196,10 +197,8 @@ def proportion(
                 f"there is no interval {interval!r}", "interval", f"choose one of {', '.join(get_args(ShareInterval))}"
             )
         )
-    columns = read_columns(y, "y", design.n, missing, of)
-    if of is None:
-        _require_shares(columns)
-    domains = read_domains(by, design.n)
+    columns = read_shares(design, y, missing, of)
+    domains = read_classification(design, by)
     result = linearise(design, Measure(columns), domains)
 
     def rule(result: Linearised, degrees: FloatArray, level: float) -> intervals.Interval:
@@ -225,47 +224,12 @@ def share_interval(method: ShareInterval, result: Linearised, df: FloatArray, le
     return low, high
 
 
-def read_domains(by: Any, rows: int) -> Codes:
-    """Codes of the domains; several classifications are crossed."""
-    if by is None:
-        return Codes(np.zeros(rows, dtype=np.int64), ("all",))
-    several = isinstance(by, (list, tuple)) and len(by) > 0 and all(np.ndim(part) == 1 for part in by)
-    parts = list(by) if several else [by]
-    domains = cross([encode(part, "by", rows, missing="outside") for part in parts])
-    if not domains.labels:
-        raise AnalysisError(Problem("no row lies in a domain", "by", "give at least one label that is not missing"))
-    return domains
-
-
-def _match(top: Columns, bottom: Columns, name: str) -> None:
+def _match(top: Columns | TableColumns, bottom: Columns | TableColumns, name: str) -> None:
     if len(bottom.names) not in (1, len(top.names)):
         raise AnalysisError(
             Problem(
                 f"{name} has {len(bottom.names)} columns for {len(top.names)} numerators",
                 name,
                 "give one column, or one for each numerator",
-            )
-        )
-
-
-def _require_shares(columns: Columns) -> None:
-    values = columns.values
-    if columns.lookup is None:
-        allowed = (values == 0) | (values == 1) | np.isnan(values)
-    else:
-        high = columns.low + len(columns.lookup) - 1
-        if columns.low >= 0 and high <= 1:
-            return
-        code = np.arange(columns.low, high + 1)
-        fine = (code == 0) | (code == 1) | (columns.lookup == MISSING)
-        allowed = fine[values.astype(np.int64) - columns.low]
-    if not allowed.all():
-        row, column = np.argwhere(~allowed)[0]
-        raise AnalysisError(
-            Problem(
-                f"a proportion needs 0, 1 or NaN, and there is {values[row, column]}",
-                f"{columns.names[column]}, row {row}",
-                "name the codes that count in of=(4, 5) (--of), or compare first, such as (answer >= 4), keeping NaN where "
-                "the answer is missing, or name codes in missing= (--missing)",
             )
         )

@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 from analysis import intervals
 from analysis.columns import MISSING, Columns
 from analysis.design import SurveyDesign
+from analysis.engine.answers import answered, scored, table_answers
+from analysis.engine.columns import TableColumns
 from analysis.errors import AnalysisError, Problem
 from analysis.estimates import Estimates
-from analysis.estimators import ratio, read_domains
+from analysis.estimators import ratio
 from analysis.linear import DegreesOfFreedom, Linearised, check_options, finish, linearise
 from analysis.moments import Measure
+from analysis.reading import read_classification
 
 FloatArray = NDArray[np.float64]
 ItemMethod = Literal["top2", "mean5", "mean01"]
@@ -115,10 +118,9 @@ def index(
     """
     check_options(level, df)
     _check_choices(item_method, roll_up, interval, spec)
-    codes = _read_answers(answers, spec.items, design.n)
     pool, combine = _matrices(spec, roll_up, areas)
-    measure = Measure(_scored(codes, spec.items, item_method), pool=pool, combine=combine)
-    domains = read_domains(by, design.n)
+    measure = Measure(_scored(design, answers, spec.items, item_method), pool=pool, combine=combine)
+    domains = read_classification(design, by)
     result = linearise(design, measure, domains)
     if roll_up == "area_mean":
         result = _without_empty_items(result, spec, areas)
@@ -137,9 +139,14 @@ def index(
     return finish(result, domains.labels, names, level, df, methods, rule)
 
 
-def _scored(codes: NDArray[np.uint8], items: tuple[str, ...], item_method: str) -> Columns:
-    """Answers 0 (missing) to 5 as scores of the item method."""
+def _scored(
+    design: SurveyDesign, answers: Mapping[str, Any], items: tuple[str, ...], item_method: str
+) -> Columns | TableColumns:
+    """Answers as scores of the item method."""
     steps, points = _METHODS[item_method]
+    if design.source is not None:
+        return scored(table_answers(design.source, answers, items), steps, points)
+    codes = _read_answers(answers, items, design.n)
     return Columns(items, codes, np.array([MISSING, *steps], dtype=np.uint8), scale=points)
 
 
@@ -163,13 +170,16 @@ def answer_shares(design: SurveyDesign, answers: Mapping[str, Any], spec: IndexS
     Parameters as for `index`. Returns Estimates with the variables "factor:CODE" …, values 0 to 1, each the ratio
     Σ_items of the factor Σ w v / Σ_items Σ w v.
     """
-    valid = _read_answers(answers, spec.items, design.n) > 0
     position = {item: i for i, item in enumerate(spec.items)}
-    of_factor = {
-        f"factor:{code}": valid[:, [position[item] for item in items]].sum(axis=1)
-        for code, (_, items) in spec.factors.items()
-    }
-    shares = ratio(design, of_factor, valid.sum(axis=1), by=by)
+    of_factor = {f"factor:{code}": [position[item] for item in items] for code, (_, items) in spec.factors.items()}
+    if design.source is not None:
+        asked = table_answers(design.source, answers, spec.items).values
+        parts = {name: answered(asked[i] for i in places) for name, places in of_factor.items()}
+        shares = ratio(design, parts, answered(asked), by=by)
+    else:
+        valid = _read_answers(answers, spec.items, design.n) > 0
+        counted = {name: valid[:, places].sum(axis=1) for name, places in of_factor.items()}
+        shares = ratio(design, counted, valid.sum(axis=1), by=by)
     return replace(shares, variables=tuple(of_factor))
 
 

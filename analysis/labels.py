@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +12,13 @@ from analysis.errors import AnalysisError, Problem
 
 IntArray = NDArray[np.int64]
 Labels = ArrayLike | Iterable[Any]  # numpy arrays, lists, pandas and pyarrow columns
+
+
+class Domains(Protocol):
+    """A classification of rows, wherever they are."""
+
+    @property
+    def labels(self) -> tuple[Hashable, ...]: ...
 
 
 @dataclass(frozen=True)

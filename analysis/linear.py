@@ -16,8 +16,9 @@ from analysis.design import SurveyDesign
 from analysis.errors import AnalysisError, Problem
 from analysis.estimates import Estimates
 from analysis.intervals import Interval, t
-from analysis.labels import Codes, IntArray
+from analysis.labels import Codes, Domains, IntArray
 from analysis.moments import Measure, Moments, boundaries, count_runs, sum_by_unit
+from analysis.table_moments import sum_in_table
 from analysis.variance import ReplicateScores, Scores, TaylorScores
 
 FloatArray = NDArray[np.float64]
@@ -83,9 +84,9 @@ def _replicate_df(moments: Moments) -> FloatArray:
     return result
 
 
-def linearise(design: SurveyDesign, measure: Measure, by: Codes, total: bool = False) -> Linearised:
+def linearise(design: SurveyDesign, measure: Measure, by: Domains, total: bool = False) -> Linearised:
     """Sum, divide, linearise: u = (top − R·bottom)/Σ w·bottom for a ratio R, u = top for a total."""
-    moments = sum_by_unit(design, measure, by)
+    moments = _sums(design, measure, by)
     top, bottom = moments.by_domain(moments.top), moments.by_domain(moments.bottom)
     n, population = moments.n, moments.by_domain(moments.population)
     value, ratio, factor = _values(top, bottom, measure, total)
@@ -112,6 +113,14 @@ def linearise(design: SurveyDesign, measure: Measure, by: Codes, total: bool = F
     with np.errstate(divide="ignore", invalid="ignore"):
         deff = np.where(n > 1, variance * (n - 1) / (population * squares), np.nan)
     return Linearised(moments, measure, value, np.sqrt(variance), n, population, scores, deff)
+
+
+def _sums(design: SurveyDesign, measure: Measure, by: Domains) -> Moments:
+    """Sums over respondents, where they are: in arrays, or in a table."""
+    if design.source is not None:
+        return sum_in_table(design, measure, by)
+    assert isinstance(by, Codes)
+    return sum_by_unit(design, measure, by)
 
 
 def _values(

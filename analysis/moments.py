@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis import kernels
-from analysis.columns import MISSING, Columns
+from analysis.columns import MISSING, Columns, Variables
 from analysis.design import SurveyDesign
 from analysis.labels import Codes, IntArray, compact
 
@@ -35,8 +35,8 @@ class Measure:
     `pool` (k, r) adds columns up into r ratios; `combine` (r, v) mixes ratios into v variables.
     """
 
-    top: Columns
-    bottom: Columns | None = None
+    top: Variables
+    bottom: Variables | None = None
     pool: FloatArray | None = None
     combine: FloatArray | None = None
 
@@ -381,7 +381,8 @@ def _pack(design: SurveyDesign, measure: Measure, by: Codes) -> _Packed:
     edges = [int(begin[len(begin[:-1]) * i // walks]) for i in range(walks)] + [len(order)]
     bounds = tuple(pairwise(edges))
 
-    def packed(source: Columns, as_numbers: bool) -> NDArray[Any]:
+    def packed(source: Variables, as_numbers: bool) -> NDArray[Any]:
+        assert isinstance(source, Columns)
         return _packed(source, as_numbers, bucket, of_row, len(order), places)
 
     pairs = measure.bottom is not None

@@ -18,10 +18,11 @@ from analysis.design import SurveyDesign
 from analysis.distribution import MISSING, Distribution, Rule, at_or_below, distributions
 from analysis.errors import AnalysisError, Problem
 from analysis.estimates import Estimates
-from analysis.estimators import mean, read_domains
+from analysis.estimators import mean
 from analysis.flags import flag
 from analysis.labels import IntArray
 from analysis.linear import DegreesOfFreedom, check_options
+from analysis.reading import read_domains
 from analysis.variance import ReplicateScores, Scores, TaylorScores
 
 FloatArray = NDArray[np.float64]
@@ -90,6 +91,7 @@ def quantile(
     https://doi.org/10.1080/00031305.1996.10473566
     """
     shares = _check(q, interval, rule, level, df)
+    design.require_rows("quantile")
     columns = read_columns(y, "y", design.n, missing)
     domains = read_domains(by, design.n)
     values, absent, code = columns.values, _missing(columns), domains.code

@@ -163,6 +163,7 @@ def regress(
     Statistical Review 51, 279–292. https://doi.org/10.2307/1402588
     """
     check_options(level, df)
+    design.require_rows("regress")
     if family not in get_args(Family):
         raise AnalysisError(
             Problem(f"there is no family {family!r}", "family", f"choose one of {', '.join(get_args(Family))}")

@@ -69,6 +69,7 @@ def trim(
     Potter, F. J. (1990). A study of procedures to identify and trim extreme sampling weights. Proceedings of the
     Section on Survey Research Methods, American Statistical Association, 225–230.
     """
+    design.require_rows("trim")
     low = -np.inf if lower is None else float(lower)
     high = np.inf if upper is None else float(upper)
     _check(design, low, high, rounds)
