@@ -103,12 +103,14 @@ def of_codes(
     of: Collection[int] | None = None,
 ) -> Columns:
     """Integers low to high, at most 255 of them, kept in the type they came in."""
-    code = np.arange(high - low + 1, dtype=np.uint8)
-    offset = float(low)
+    value = np.arange(low, high + 1)
+    absent = np.isin(value, list(missing))
+    offset = 0.0 if high < MISSING and bool((absent | (value >= 0)).all()) else float(low)
+    code = (value - int(offset)).astype(np.uint8)
     if of is not None:
-        code = np.isin(np.arange(low, high + 1), list(of)).astype(np.uint8)
+        code = np.isin(value, list(of)).astype(np.uint8)
         offset = 0.0
-    code[np.isin(np.arange(low, high + 1), list(missing))] = MISSING
+    code[absent] = MISSING
     return Columns(names, values, code, low, offset)
 
 

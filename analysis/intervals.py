@@ -86,5 +86,6 @@ def _quantile(df: FloatArray, level: float) -> FloatArray:
     """Student's t at 1 − (1 − level)/2; NaN below one degree of freedom."""
     from scipy.special import stdtrit
 
-    usable = np.where(df >= 1, df, np.nan)
-    return np.asarray(stdtrit(usable, 1 - (1 - level) / 2))
+    degrees, place = np.unique(np.asarray(df), return_inverse=True)
+    usable = np.where(degrees >= 1, degrees, np.nan)
+    return np.asarray(stdtrit(usable, 1 - (1 - level) / 2))[place.reshape(np.shape(df))]

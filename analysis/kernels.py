@@ -40,6 +40,43 @@ def count_runs(values: Array, start: Array, result: Array) -> None:
 
 
 @compiled
+def linear_scores(top: Array, bottom: Array, domain: Array, ratio: Array, factor: Array, result: Array) -> None:
+    """(top − ratio·bottom)·factor, ratio and factor those of the row's domain."""
+    for i in range(top.shape[0]):
+        d = domain[i]
+        a = top[i]
+        b = bottom[i]
+        r = ratio[d]
+        f = factor[d]
+        u = result[i]
+        for c in range(u.shape[0]):
+            u[c] = (a[c] - r[c] * b[c]) * f[c]
+
+
+@compiled
+def centred_squares(total: Array, start: Array, group: Array, count: Array, scale: Array, result: Array) -> None:
+    """scale · Σ (z − z̄)² of each run added to the result of its group; z̄ = Σ z / count, units without a row being 0."""
+    mean = np.zeros(total.shape[1])
+    for i in range(start.shape[0]):
+        end = start[i + 1] if i + 1 < start.shape[0] else total.shape[0]
+        mean[:] = 0.0
+        for j in range(start[i], end):
+            z = total[j]
+            for c in range(mean.shape[0]):
+                mean[c] += z[c]
+        row = result[group[i]]
+        absent = count[i] - (end - start[i])
+        for c in range(mean.shape[0]):
+            mean[c] /= count[i]
+            row[c] += scale[i] * absent * mean[c] * mean[c]
+        for j in range(start[i], end):
+            z = total[j]
+            for c in range(mean.shape[0]):
+                e = z[c] - mean[c]
+                row[c] += scale[i] * (e * e)
+
+
+@compiled
 def count(bucket: Array, unit: Array, first: int, last: int, result: Array) -> None:
     """Rows first:last in each bucket, bucket[unit]; a negative unit is left out."""
     for i in range(first, last):

@@ -12,12 +12,14 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis import kernels
 from analysis.design import SurveyDesign
 from analysis.errors import AnalysisError, Problem
 from analysis.estimates import Estimates
 from analysis.intervals import Interval, t
 from analysis.labels import Codes, Domains, IntArray
-from analysis.moments import Measure, Moments, boundaries, count_runs, sum_by_unit
+from analysis.moments import Measure, Moments, boundaries, count_runs
+from analysis.respondents import sum_by_unit
 from analysis.table_moments import sum_in_table
 from analysis.variance import ReplicateScores, Scores, TaylorScores
 
@@ -72,15 +74,10 @@ def _replicate_df(moments: Moments) -> FloatArray:
     assert replicates is not None
     here = moments.answered > 0
     result = np.zeros((moments.domains, here.shape[1]))
-    known: dict[bytes, float] = {}
+    bounds = np.searchsorted(moments.domain, np.arange(moments.domains + 1))
     for domain in range(moments.domains):
-        a, b = np.searchsorted(moments.domain, [domain, domain + 1])
-        alike = bool(here[a:b].all())
-        for variable in range(1 if alike else here.shape[1]):
-            units = moments.unit[a:b] if alike else moments.unit[a:b][here[a:b, variable]]
-            if units.tobytes() not in known:
-                known[units.tobytes()] = replicates.domain_df(units)
-            result[domain, slice(None) if alike else variable] = known[units.tobytes()]
+        pairs = slice(bounds[domain], bounds[domain + 1])
+        result[domain] = replicates.domain_dfs(moments.unit[pairs], here[pairs])
     return result
 
 
@@ -99,7 +96,11 @@ def linearise(design: SurveyDesign, measure: Measure, by: Domains, total: bool =
         def score(high: FloatArray, low: FloatArray, domain: IntArray) -> FloatArray:
             if total:
                 return high
-            result = (high - known[domain] * low) * factor[domain]
+            if domain.ndim == 1:
+                result = np.empty(high.shape)
+                kernels.linear_scores(high, np.broadcast_to(low, high.shape), domain, known, factor, result)
+            else:
+                result = (high - known[domain] * low) * factor[domain]
             return result if measure.combine is None else result @ measure.combine
 
         each = np.arange(len(value))

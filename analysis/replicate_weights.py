@@ -245,6 +245,19 @@ class Replicates:
             found = _rank(self.multipliers, units)
         return min(float(found - 1), self.df)
 
+    def domain_dfs(self, units: IntArray, here: NDArray[np.bool_]) -> FloatArray:
+        """The same for several variables: `here` (len(units), v) says in which of the units each was answered."""
+        if self.group is not None:
+            size = np.bincount(self.group)[:, None]
+            present = np.zeros((len(size), here.shape[1]), dtype=np.int64)
+            np.add.at(present, self.group[units], here)
+            constant = (present == size).any(axis=0)
+            found = np.minimum(np.minimum(present, size - 1).sum(axis=0) + constant, self.count)
+            return np.minimum(found - 1.0, self.df)
+        patterns, which = np.unique(here, axis=1, return_inverse=True)
+        known = np.array([self.domain_df(units[pattern]) for pattern in patterns.T])
+        return np.asarray(known[which.ravel()])
+
     def _span(self, units: IntArray) -> int:
         """Rank of the multipliers of some units, from how many of each group there are."""
         assert self.group is not None

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis import kernels
 from analysis.design import SurveyDesign
 from analysis.errors import AnalysisError, Problem
 from analysis.labels import IntArray
@@ -256,25 +257,21 @@ def _variance(
         total, where, of = (z, domain, of) if whole else (add_runs(z, start), domain[start], of[start])
         group = stage.group[of]
         begin = boundaries(where, group)
-        size = np.diff(np.append(begin, len(group)))
-        index = group[begin]
-        count, scale = stage.count[index][:, None], stage.scale[index][:, None]
-        mean = add_runs(total, begin) / count
-        unknown = None
+        index, inside = group[begin], where[begin]
         if design.lone_psu == "fail" or not _has_lone(design, stage):
-            scale = np.nan_to_num(scale)
-        else:
-            here = seen if whole else count_runs(seen, start) > 0
-            met = np.broadcast_to(count_runs(here, begin), mean.shape)
-            rate = stage.rate[index][:, None]
-            scale, uncentred, unknown = _lone(design, scale, rate, np.broadcast_to(count, mean.shape), met)
-            mean = np.where(uncentred, 0.0, mean)
+            scale = np.nan_to_num(stage.scale)[index]
+            kernels.centred_squares(np.ascontiguousarray(total), begin, inside, stage.count[index], scale, result)
+            continue
+        size, count = np.diff(np.append(begin, len(group))), stage.count[index][:, None]
+        mean = add_runs(total, begin) / count
+        here = seen if whole else count_runs(seen, start) > 0
+        met = np.broadcast_to(count_runs(here, begin), mean.shape)
+        rate, scale = stage.rate[index][:, None], stage.scale[index][:, None]
+        scale, uncentred, unknown = _lone(design, scale, rate, np.broadcast_to(count, mean.shape), met)
+        mean = np.where(uncentred, 0.0, mean)
         deviation = total - np.repeat(mean, size, axis=0)
-        np.square(deviation, out=deviation)
-        squares = add_runs(deviation, begin) + (count - size[:, None]) * mean**2
-        squares *= scale
-        inside = where[begin]
-        if unknown is not None and unknown.any():
+        squares = scale * (add_runs(deviation**2, begin) + (count - size[:, None]) * mean**2)
+        if unknown.any():
             squares = _scaled(squares, unknown, met, inside, stage.parent[index])
         first = boundaries(inside)
         result[inside[first]] += add_runs(squares, first)
