@@ -72,15 +72,9 @@ def _replicate_df(moments: Moments) -> FloatArray:
     assert replicates is not None
     here = moments.answered > 0
     result = np.zeros((moments.domains, here.shape[1]))
-    known: dict[bytes, float] = {}
     for domain in range(moments.domains):
         a, b = np.searchsorted(moments.domain, [domain, domain + 1])
-        alike = bool(here[a:b].all())
-        for variable in range(1 if alike else here.shape[1]):
-            units = moments.unit[a:b] if alike else moments.unit[a:b][here[a:b, variable]]
-            if units.tobytes() not in known:
-                known[units.tobytes()] = replicates.domain_df(units)
-            result[domain, slice(None) if alike else variable] = known[units.tobytes()]
+        result[domain] = replicates.domain_dfs(moments.unit[a:b], here[a:b])
     return result
 
 
