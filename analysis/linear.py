@@ -135,9 +135,12 @@ def _replicate_values(moments: Moments, measure: Measure, total: bool) -> FloatA
     """The estimates under every replicate's weights, shape (replicates, domains, variables)."""
     replicates, r = moments.design.replicates, moments.top.shape[1]
     assert replicates is not None
-    width, result = 2 * r, np.empty((replicates.count, moments.domains, measure.variables))
+    bottom = moments.bottom
+    if total or (bottom == bottom[:, :1]).all():  # a total has no use for it; answers that are complete share one
+        bottom = bottom[:, :1]
+    sums = np.hstack([moments.top, bottom])
+    width, result = sums.shape[1], np.empty((replicates.count, moments.domains, measure.variables))
     bounds = np.searchsorted(moments.domain, np.arange(moments.domains + 1))
-    sums = np.hstack([moments.top, moments.bottom])
 
     def fill(domains: Sequence[int], found: FloatArray) -> None:
         for place, domain in enumerate(domains):
