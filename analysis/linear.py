@@ -25,7 +25,7 @@ FloatArray = NDArray[np.float64]
 DegreesOfFreedom = Literal["domain", "design"]
 
 _BLOCK = 1 << 22  # numbers held at once while the sums of replicates are formed
-_ROUNDING = 1e-14  # a variance below this times value² is rounding
+_ROUNDING = 1e-20  # a variance below this times value² is rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,7 +214,7 @@ def finish(
 
 def check_options(level: float, df: str) -> None:
     problems = []
-    if not 0 < level < 1:
+    if not isinstance(level, (int, float, np.number)) or not 0 < level < 1:
         problems.append(Problem(f"a confidence level of {level} is not between 0 and 1", "level", "give 0.95 for 95 %"))
     if df not in get_args(DegreesOfFreedom):
         problems.append(Problem(f"there is no rule {df!r} for the degrees of freedom", "df", '"domain" or "design"'))
