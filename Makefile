@@ -7,7 +7,7 @@ INSTANCE ?= instance
 PORT ?= 8000
 
 .DEFAULT_GOAL := install
-.PHONY: demo run install test lint check browser bench audit lock clean
+.PHONY: demo run install test test-spark lint check browser bench audit lock clean
 
 # ---- environments: locked versions, every file checked by its hash
 $(VENV)/bin/python:
@@ -27,6 +27,12 @@ $(VENV)/dev.stamp: requirements/dev.lock setup.cfg pyproject.toml | $(VENV)/bin/
 	@PYTHONWARNINGS=ignore $(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/run.stamp
 
+# The extra [spark]: the same versions and Spark itself (about 450 MB).
+$(VENV)/spark.stamp: requirements/spark.lock $(VENV)/dev.stamp
+	@echo "Installing Spark …"
+	@$(PIP) install --require-hashes -r requirements/spark.lock
+	@touch $@
+
 # ---- what people run
 demo: $(VENV)/run.stamp
 	@$(BIN)/sipas --instance $(INSTANCE)/demo demo --port $(PORT)
@@ -40,6 +46,14 @@ install: $(VENV)/run.stamp
 
 test: $(VENV)/dev.stamp browser
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --max-worker-restart 0
+
+# Large tables on Spark in local mode; needs Java 17 or newer.
+test-spark: $(VENV)/spark.stamp
+	@command -v java >/dev/null \
+	  || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+	       && echo "Installing Java …" && apt-get update -qq >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq openjdk-17-jre-headless >/dev/null; } \
+	  || { echo "Spark needs Java; install it with: sudo apt-get install openjdk-17-jre-headless" >&2; exit 1; }
+	@$(BIN)/python -m pytest -m spark tests/test_engine_spark.py
 
 lint: $(VENV)/dev.stamp
 	@$(BIN)/ruff check .
@@ -80,6 +94,7 @@ LOCK := uv pip compile setup.cfg --extra build --universal --python-version 3.11
 lock:
 	$(LOCK) -o requirements/run.lock
 	$(LOCK) --extra dev -c requirements/run.lock -o requirements/dev.lock
+	$(LOCK) --extra dev --extra spark -c requirements/dev.lock -o requirements/spark.lock
 	uv pip compile requirements/audit.in --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -q -o requirements/audit.lock
 
 clean:

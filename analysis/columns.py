@@ -128,9 +128,15 @@ def _require_finite(values: NDArray[Any], names: tuple[Hashable, ...], name: str
 def _table(data: Any, name: str) -> tuple[tuple[Hashable, ...], NDArray[Any]]:
     if isinstance(data, Mapping):
         names: tuple[Hashable, ...] = tuple(data)
-        values = np.column_stack([_numbers(column, str(label)) for label, column in data.items()])
-        return names, values
-    values = _numbers(data, name)
+        parts = [_numbers(column, str(label)) for label, column in data.items()]
+        shapes = {part.shape for part in parts}
+        if len(shapes) > 1 or parts and parts[0].ndim != 1:
+            found = ", ".join(f"{label}: {part.shape}" for label, part in zip(names, parts, strict=True))
+            raise AnalysisError(
+                Problem(f"the columns of {name} differ in shape: {found[:200]}", name, "give one value a row")
+            )
+        return names, np.column_stack(parts) if parts else np.zeros((0, 0))
+    values = np.atleast_1d(_numbers(data, name))
     if values.ndim == 1:
         label = getattr(data, "name", None)
         return (name if label is None else label,), values[:, None]
@@ -145,7 +151,10 @@ def _numbers(data: Any, name: str) -> NDArray[Any]:
         return np.ma.filled(data.astype(np.float64), np.nan)
     values = np.asarray(data)
     if values.dtype.kind in "iuf":
-        return values
+        return values.astype(values.dtype.newbyteorder("="), copy=False)
+    if values.dtype.kind in "cmM":
+        what = f"{name} holds {'dates or times' if values.dtype.kind in 'mM' else 'complex numbers'}"
+        raise AnalysisError(Problem(what, name, "give a column of numbers"))
     if values.dtype.kind == "b":
         return values.view(np.int8)
     try:

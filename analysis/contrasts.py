@@ -183,22 +183,29 @@ def _of_mapping(estimates: Estimates, contrasts: Mapping[Hashable, Coefficients]
     d, k = estimates.value.shape
     domains = {label: i for i, label in enumerate(estimates.domains)}
     variables = {label: i for i, label in enumerate(estimates.variables)}
-    plain = all(key in domains for coefficients in contrasts.values() for key in coefficients)
+    keys = [key for coefficients in contrasts.values() for key in coefficients]
+    plain = all(key in domains for key in keys) or not any(
+        _is_pair(key, domains, variables) or key in variables for key in keys
+    )
     result = np.zeros((len(contrasts), d if plain else d * k))
     for row, (name, coefficients) in enumerate(contrasts.items()):
         if not coefficients:
             raise AnalysisError(Problem(f"contrast {name!r} has no coefficient", "contrasts", "give at least one"))
         for key, coefficient in coefficients.items():
-            if plain:
+            if plain and key in domains:
                 place = domains[key]
-            elif isinstance(key, tuple) and len(key) == 2 and key[0] in domains and key[1] in variables:
+            elif not plain and _is_pair(key, domains, variables):
                 place = domains[key[0]] * k + variables[key[1]]
-            elif d == 1 and key in variables:
+            elif not plain and d == 1 and key in variables:
                 place = variables[key]
             else:
                 raise AnalysisError(_no_estimate(estimates, name, key))
             result[row, place] += coefficient
     return result, result.shape[1]
+
+
+def _is_pair(key: Hashable, domains: Mapping[Hashable, int], variables: Mapping[Hashable, int]) -> bool:
+    return isinstance(key, tuple) and len(key) == 2 and key[0] in domains and key[1] in variables
 
 
 def _no_estimate(estimates: Estimates, name: Hashable, key: Hashable) -> Problem:

@@ -265,7 +265,11 @@ def _require_known(name: str, word: str, known: tuple[str, ...]) -> None:
 
 
 def _weights(values: object) -> FloatArray:
+    if isinstance(values, np.ma.MaskedArray):  # asarray would uncover what the mask hides
+        values = np.ma.filled(values.astype(np.float64), np.nan)
     weight = np.asarray(values)
+    if weight.dtype.kind in "cmM":
+        raise AnalysisError(Problem(f"weights are {weight.dtype}", "weight", "give a column of numbers"))
     try:
         weight = np.ascontiguousarray(weight, dtype=np.float64)
     except (TypeError, ValueError) as error:

@@ -262,9 +262,10 @@ def _against_the_last(count: int) -> FloatArray:
 def _rao_scott(name: str, x: float, effects: FloatArray, df: float) -> tuple[float, float, float, float]:
     from scipy.special import chdtrc
 
-    first, ndf, ddf, p = quadratic_forms.satterthwaite(x, effects, df)
+    ndf = quadratic_forms.effective_number(effects)
+    ddf = ndf * df
     if name == "rao_scott_f":
-        return first, ndf, ddf, p
+        return x / float(effects.sum()), ndf, ddf, quadratic_forms.satterthwaite(x, effects, ddf)
     if name == "rao_scott_chisq":
         return x, float(len(effects)), np.inf, float(chdtrc(len(effects), x / effects.mean()))
     tail = quadratic_forms.integrated if name == "integrated" else quadratic_forms.saddlepoint

@@ -27,7 +27,7 @@ FloatArray = NDArray[np.float64]
 DegreesOfFreedom = Literal["domain", "design"]
 
 _BLOCK = 1 << 22  # numbers held at once while the sums of replicates are formed
-_ROUNDING = 1e-14  # a variance below this times value² is rounding
+_ROUNDING = 1e-20  # a variance below this times value² is rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,9 +142,12 @@ def _replicate_values(moments: Moments, measure: Measure, total: bool) -> FloatA
     """The estimates under every replicate's weights, shape (replicates, domains, variables)."""
     replicates, r = moments.design.replicates, moments.top.shape[1]
     assert replicates is not None
-    width, result = 2 * r, np.empty((replicates.count, moments.domains, measure.variables))
+    bottom = moments.bottom
+    if total or (bottom == bottom[:, :1]).all():  # a total has no use for it; answers that are complete share one
+        bottom = bottom[:, :1]
+    sums = np.hstack([moments.top, bottom])
+    width, result = sums.shape[1], np.empty((replicates.count, moments.domains, measure.variables))
     bounds = np.searchsorted(moments.domain, np.arange(moments.domains + 1))
-    sums = np.hstack([moments.top, moments.bottom])
 
     def fill(domains: Sequence[int], found: FloatArray) -> None:
         for place, domain in enumerate(domains):
@@ -218,7 +221,7 @@ def finish(
 
 def check_options(level: float, df: str) -> None:
     problems = []
-    if not 0 < level < 1:
+    if not isinstance(level, (int, float, np.number)) or not 0 < level < 1:
         problems.append(Problem(f"a confidence level of {level} is not between 0 and 1", "level", "give 0.95 for 95 %"))
     if df not in get_args(DegreesOfFreedom):
         problems.append(Problem(f"there is no rule {df!r} for the degrees of freedom", "df", '"domain" or "design"'))

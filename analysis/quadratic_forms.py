@@ -1,6 +1,6 @@
 """Tails of the distribution that a Pearson statistic has in a survey: Σ λ χ²₁ over an independent χ²_df/df.
 
-Public: satterthwaite, integrated, saddlepoint. λ : ndarray, shape (m,), > 0, the generalised design effects.
+Public: effective_number, satterthwaite, integrated, saddlepoint. λ : ndarray, shape (m,), > 0, the generalised design effects.
 """
 
 from collections.abc import Callable
@@ -12,17 +12,22 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 
 
-def satterthwaite(x: float, weights: FloatArray, df: float) -> tuple[float, float, float, float]:
-    """F = x / Σλ, its degrees of freedom d = (Σλ)²/Σλ² and d·df, and P(Σ λ χ²₁ / (χ²/df) > x) by that F.
+def effective_number(weights: FloatArray) -> float:
+    """(Σλ)²/Σλ²: of how many equal weights Σ λ χ²₁ has the spread."""
+    return float(weights.sum() ** 2 / (weights**2).sum())
 
-    Rao and Scott (1984), https://doi.org/10.1214/aos/1176346391; Thomas and Rao (1987),
-    https://doi.org/10.1080/01621459.1987.10478476
+
+def satterthwaite(x: float, weights: FloatArray, df: float) -> float:
+    """P(Σ λ χ²₁ / (χ²_df / df) > x), taking x/Σλ as F on (Σλ)²/Σλ² and df degrees of freedom.
+
+    References
+    ----------
+    Rao, J. N. K. and Scott, A. J. (1984). On chi-squared tests for multiway contingency tables with cell proportions
+    estimated from survey data. Annals of Statistics 12, 46–60. https://doi.org/10.1214/aos/1176346391
     """
     from scipy.special import fdtrc
 
-    first = float(weights.sum() ** 2 / (weights**2).sum())
-    statistic = x / float(weights.sum())
-    return statistic, first, first * df, float(fdtrc(first, first * df, statistic))
+    return float(fdtrc(effective_number(weights), df, x / float(weights.sum())))
 
 
 def integrated(x: float, weights: FloatArray, df: float) -> float:
@@ -72,10 +77,10 @@ def saddlepoint(x: float, weights: FloatArray, df: float) -> float:
     low = float((1 / (2 * form[form < 0])).max()) * 0.99999
     high = float((1 / (2 * form[form > 0])).min()) * 0.99999
     if slope(low) > 0 or slope(high) < 0:
-        return satterthwaite(x, weights, df)[3]
+        return satterthwaite(x, weights, df)
     zeta = float(brentq(slope, low, high, xtol=1e-14))
     if abs(zeta) < 1e-4:
-        return satterthwaite(x, weights, df)[3]
+        return satterthwaite(x, weights, df)
     cumulant = -0.5 * float((count * np.log(1 - 2 * zeta * form)).sum())
     curvature = 2 * float((count * form**2 / (1 - 2 * zeta * form) ** 2).sum())
     w = np.sign(zeta) * np.sqrt(-2 * cumulant)

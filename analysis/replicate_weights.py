@@ -229,7 +229,9 @@ class Replicates:
         if self.known_df is not None:
             return self.known_df
         units = np.arange(self.units)
-        return float((_rank(self.multipliers, units) if self.group is None else self._span(units)) - 1)
+        if self.group is None:
+            return float(_rank(self.multipliers, units) - 1)
+        return float(self._span(units, np.ones((self.units, 1), dtype=bool))[0] - 1)
 
     def domain_df(self, units: IntArray) -> float:
         """Degrees of freedom of a domain that has rows in `units`: rank of their replicate weights − 1, at most `df`.
@@ -237,34 +239,44 @@ class Replicates:
         As R's `degf(subset(design, …))`. With more than 1,000 replicates of which nothing is known but their numbers,
         the rank is taken to be that of the whole design or the number of units.
         """
+        return float(self.domain_dfs(units, np.ones((len(units), 1), dtype=bool))[0])
+
+    def domain_dfs(self, units: IntArray, answered: NDArray[np.bool_]) -> FloatArray:
+        """`domain_df` of several variables at once.
+
+        Parameters
+        ----------
+        units : ndarray, shape (m,), each once; answered : ndarray, shape (m, variables), which of them have an answer
+
+        Returns
+        -------
+        ndarray, shape (variables,)
+        """
         if self.group is not None:
-            found = self._span(units)
-        elif self.count > MANY:
-            found = len(units)
+            found = self._span(units, answered)
         else:
-            found = _rank(self.multipliers, units)
-        return min(float(found - 1), self.df)
+            ranks: dict[bytes, int] = {}
+            for column in answered.T:
+                if column.tobytes() not in ranks:
+                    chosen = units[column]
+                    many = self.count > MANY
+                    ranks[column.tobytes()] = len(chosen) if many else _rank(self.multipliers, chosen)
+            found = np.array([ranks[column.tobytes()] for column in answered.T])
+        return np.asarray(np.minimum(found - 1.0, self.df))
 
-    def domain_dfs(self, units: IntArray, here: NDArray[np.bool_]) -> FloatArray:
-        """The same for several variables: `here` (len(units), v) says in which of the units each was answered."""
-        if self.group is not None:
-            size = np.bincount(self.group)[:, None]
-            present = np.zeros((len(size), here.shape[1]), dtype=np.int64)
-            np.add.at(present, self.group[units], here)
-            constant = (present == size).any(axis=0)
-            found = np.minimum(np.minimum(present, size - 1).sum(axis=0) + constant, self.count)
-            return np.minimum(found - 1.0, self.df)
-        patterns, which = np.unique(here, axis=1, return_inverse=True)
-        known = np.array([self.domain_df(units[pattern]) for pattern in patterns.T])
-        return np.asarray(known[which.ravel()])
+    def _span(self, units: IntArray, answered: NDArray[np.bool_]) -> IntArray:
+        """Rank of the multipliers of the units that answered, from how many of each group there are."""
+        from scipy.sparse import csr_array
 
-    def _span(self, units: IntArray) -> int:
-        """Rank of the multipliers of some units, from how many of each group there are."""
         assert self.group is not None
-        size = np.bincount(self.group)
-        present = np.bincount(self.group[units], minlength=len(size))
-        constant = bool((present == size).any())  # a whole group adds up to the same in every replicate
-        return min(int(np.minimum(present, size - 1).sum()) + constant, self.count)
+        size = np.bincount(self.group)[:, None]
+        gather = csr_array(
+            (np.ones(len(units)), (self.group[units], np.arange(len(units)))), shape=(len(size), len(units))
+        )
+        present = np.asarray(gather @ answered.astype(np.float64))
+        constant = (present == size).any(axis=0)  # a whole group adds up to the same in every replicate
+        span = np.minimum(present, size - 1).sum(axis=0) + constant
+        return np.asarray(np.minimum(span, self.count), dtype=np.int64)
 
     def sums(self, values: FloatArray, units: IntArray | None = None) -> FloatArray:
         """Σ_u multiplier[u, r] values[u] for every replicate.

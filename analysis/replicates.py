@@ -280,5 +280,5 @@ def _cell_totals(replicates: Replicates, unit: IntArray, cell: IntArray, total: 
     size = max(1, _BLOCK // replicates.count)
     for a in range(0, replicates.units, size):
         here = np.arange(a, min(a + size, replicates.units))
-        result += table[here].T @ replicates.multipliers.rows(here)
+        result += np.asarray(table[here].T @ replicates.multipliers.rows(here))
     return np.ascontiguousarray(result.T)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.errors import AnalysisError, Problem
+from analysis.errors import AnalysisError, Problem, not_a_number
 from analysis.labels import Codes, IntArray, Labels, compact, encode
 
 FloatArray = NDArray[np.float64]
@@ -205,7 +205,10 @@ def _in_two_strata(kept: IntArray, labels: Codes, names: tuple[str, ...]) -> Pro
 
 
 def _population(fpc: Any, name: str, group: IntArray, sampled: IntArray, names: tuple[str, ...]) -> FloatArray:
-    values = np.asarray(fpc, dtype=np.float64)
+    try:
+        values = np.asarray(fpc, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise not_a_number([[value] for value in np.ravel(np.asarray(fpc, dtype=object))], name) from error
     if values.shape != group.shape:
         raise AnalysisError(
             Problem(f"{name} has shape {values.shape}, but the design has {len(group)} rows", name, "give one a row")

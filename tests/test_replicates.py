@@ -204,6 +204,9 @@ def test_df_is_the_rank_of_the_replicate_weights_less_one(seed: int, size: int, 
     units = np.random.default_rng(seed).permutation(ours.units)[:size]
     by_rank = Replicates(ours.method, ours.unit, ours.multipliers, ours.scale, ours.rscales, ours.centre)
     assert ours.domain_df(units) == by_rank.domain_df(units)
+    answered = np.random.default_rng(seed).random((size, 3)) < 0.7
+    assert ours.domain_dfs(units, answered).tolist() == [ours.domain_df(units[column]) for column in answered.T]
+    assert by_rank.domain_dfs(units, answered).tolist() == ours.domain_dfs(units, answered).tolist()
     assert by_rank.df == np.linalg.matrix_rank(ours.multiplier) - 1
 
 
