@@ -85,6 +85,7 @@ def test_a_weight_that_is_none_is_named(weight: Any, words: list[str]) -> None:
 def test_the_size_of_weights_changes_no_mean(weight: np.ndarray) -> None:
     found, expected = mean(SurveyDesign(weight, H, P), Y).single, mean(BASE, Y).single
     assert (found.value, found.se) == pytest.approx((expected.value, expected.se), rel=1e-12)
+    assert (found.deff, found.n_eff) == pytest.approx((expected.deff, expected.n_eff), rel=1e-12)
 
 
 @pytest.mark.parametrize(
