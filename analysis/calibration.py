@@ -128,7 +128,8 @@ def rake(
         factor = known[0].copy() if known else np.ones(len(weight))
         if not sweep(weight, codes, target, start, factor, tolerance, _SWEEPS) <= tolerance:
             factor = _newton(weight, read, factor, tolerance)
-        known.append(factor)
+        if not known:
+            known.append(factor)
         return factor
 
     return _adjust_margins(design, "raking", found, read, factors)

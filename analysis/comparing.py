@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.contrasts import Linear, UnionDf, behind, check, finished
+from analysis.contrasts import Linear, UnionDf, behind, check, finished, require_estimates
 from analysis.errors import AnalysisError, Problem
 from analysis.estimates import Estimates
 from analysis.joint import Combined, Overlap, apply, combine, shortened
@@ -101,6 +101,8 @@ def compare(
     B 57, 289–300. https://doi.org/10.1111/j.2517-6161.1995.tb02031.x
     Kish, L. (1965). Survey Sampling. Wiley, New York, chapter 12.4.
     """
+    require_estimates("a", a)
+    require_estimates("b", b)
     level = a.level if level is None else level
     check(level, df)
     _check_words(adjust, simultaneous, overlap)
@@ -145,6 +147,7 @@ def pairwise(
     are 7,750 pairs: the variance of each is V(x) + V(y) − 2 C(x, y) from one 125 × 125 matrix a variable, and no matrix of all
     pairs is made unless `covariance` is asked for.
     """
+    require_estimates("estimates", estimates)
     level = estimates.level if level is None else level
     check(level, df)
     _check_words(adjust, simultaneous, "labels")

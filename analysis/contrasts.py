@@ -91,6 +91,7 @@ def contrast(
     Squire, W. and Trapp, G. (1998). Using complex variables to estimate derivatives of real functions. SIAM Review 40,
     110–112. https://doi.org/10.1137/S003614459631241X
     """
+    require_estimates("estimates", estimates)
     level = estimates.level if level is None else level
     check(level, df)
     if callable(contrasts):
@@ -152,6 +153,12 @@ def in_replicates(combined: Combined, estimates: Estimates, function: Function, 
     return Combined((part,), combined.overlap)
 
 
+def require_estimates(name: str, given: object) -> None:
+    if not isinstance(given, Estimates):
+        what = f"{name} is {type(given).__name__}, not what an estimator returns"
+        raise AnalysisError(Problem(what, name, "give the result of mean(), ratio(), total() and the like"))
+
+
 def read_linear(estimates: Estimates, contrasts: Any, names: Sequence[Hashable] | None = None) -> Linear:
     """A matrix or a mapping as coefficients of all estimates."""
     from scipy.sparse import csr_array, eye_array, kron
@@ -183,6 +190,10 @@ def _of_mapping(estimates: Estimates, contrasts: Mapping[Hashable, Coefficients]
     d, k = estimates.value.shape
     domains = {label: i for i, label in enumerate(estimates.domains)}
     variables = {label: i for i, label in enumerate(estimates.variables)}
+    for name, coefficients in contrasts.items():
+        if not isinstance(coefficients, Mapping):
+            what = f"contrast {name!r} is {type(coefficients).__name__}"
+            raise AnalysisError(Problem(what, "contrasts", "give {domain: coefficient} for each name"))
     keys = [key for coefficients in contrasts.values() for key in coefficients]
     plain = all(key in domains for key in keys) or not any(
         _is_pair(key, domains, variables) or key in variables for key in keys
@@ -254,7 +265,7 @@ def behind(matrix: "csr_array[Any, tuple[int, int]]", n: NDArray[Any]) -> FloatA
 
 def check(level: float, df: UnionDf | float) -> None:
     problems = []
-    if not 0 < level < 1:
+    if not isinstance(level, (int, float, np.number)) or not 0 < level < 1:
         problems.append(Problem(f"a confidence level of {level} is not between 0 and 1", "level", "give 0.95 for 95 %"))
     if isinstance(df, str) and df not in get_args(UnionDf) or not isinstance(df, str) and not df > 0:
         problems.append(

@@ -32,7 +32,9 @@ class Codes:
 def encode(labels: Labels, name: str, rows: int, missing: str = "refuse") -> Codes:
     """Code labels in sorted order; None and NaN are missing: an error, or −1 when `missing` is "outside"."""
     if isinstance(labels, np.ma.MaskedArray):  # asarray would uncover what the mask hides
-        labels = np.ma.filled(labels.astype(object), None)
+        bare = np.array(labels, dtype=object)
+        bare[np.ma.getmaskarray(labels)] = None
+        labels = bare
     array = np.asarray(labels)
     if array.ndim != 1 or len(array) != rows:
         raise AnalysisError(

@@ -130,7 +130,7 @@ class _Respondents:
         """Σ w (q − q̄)² by domain; 0 where all that is left of the sums is rounding."""
         high, low = (sum_by_domain(self.packing.domain, values, self.domains) for values in (top, bottom))
         with np.errstate(divide="ignore", invalid="ignore"):
-            centred = squares - np.nan_to_num((high - shift * low) ** 2 / low)
+            centred = squares - np.nan_to_num((high - shift * low) * ((high - shift * low) / low))
         return np.where(centred > 1e-12 * squares, centred, 0.0)
 
     def _numbers(self, top: FloatArray, bottom: FloatArray) -> FloatArray:
@@ -218,7 +218,8 @@ class _ArrayReading(SecondReading):
     def spread(self, value: FloatArray, size: FloatArray) -> FloatArray:
         rows, measure = self.rows, self.rows.measure
         if measure.plain and self.squares is not None:
-            return np.asarray(self.squares / np.where(size != 0, size, 1.0) ** 2)
+            divisor = np.where(size != 0, size, 1.0)  # twice: its square may be too small or large for a number
+            return np.asarray(self.squares / divisor / divisor)
         with np.errstate(divide="ignore"):
             factor = np.where(size != 0, 1 / size, 0.0)
         begin, column = measure.membership

@@ -70,8 +70,8 @@ def trim(
     Section on Survey Research Methods, American Statistical Association, 225–230.
     """
     design.require_rows("trim")
-    low = -np.inf if lower is None else float(lower)
-    high = np.inf if upper is None else float(upper)
+    low, high = _bound("lower", lower, -np.inf), _bound("upper", upper, np.inf)
+    design.require_rows("trim()")
     _check(design, low, high, rounds)
     before = design.weight
     weight, total, count = before.copy(), float(before.sum()), 0
@@ -100,6 +100,15 @@ def trim(
         largest=float(weight.max()),
     )
     return design.reweighted(weight, done)
+
+
+def _bound(name: str, given: float | None, without: float) -> float:
+    try:
+        return without if given is None else float(given)
+    except (TypeError, ValueError) as error:
+        raise AnalysisError(
+            Problem(f"{given!r} is not a number", name, "give a weight, or None for no bound")
+        ) from error
 
 
 def _check(design: SurveyDesign, low: float, high: float, rounds: str) -> None:

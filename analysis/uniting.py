@@ -72,6 +72,8 @@ class United:
         unit, units = moments.unit, self.units
         if self.design.replicates is None:
             unit = self.design.stages[0].of_unit[self._place(scores.design, unit)]
+        if len(columns) == 0:  # every coefficient is 0
+            return csr_array((self.units, 0))
         pieces, picked = [], np.zeros(len(columns), dtype=np.int64)
         for number, variable in enumerate(np.unique(columns % width)):
             answered = moments.answered[:, variable if moments.answered.shape[1] > 1 else 0] > 0

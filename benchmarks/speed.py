@@ -131,7 +131,7 @@ class Measurement:
                 if order.slow and (not self.slow or number > 0):
                     timing.missing = "" if timing.seconds else "measured with --slow"
                     continue
-                if timing.missing:
+                if timing.missing or (number < 0 and RIVALS[name].environment is None):  # R compiles nothing
                     continue
                 try:
                     seconds, result = ordered(self.worker(name), order, folders[now.n])

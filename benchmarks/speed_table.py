@@ -66,7 +66,7 @@ _HEAD = """# Speed beside other programs
 
 `python -m benchmarks.speed --write` (part of `make bench`; it makes the rivals' environments itself)
 
-{machine} {versions} Measured {date}{load}. {rounds} rounds, in each every program once, in turn; medians over rounds
+{machine} {versions} Measured {date}{load}. Rounds: {rounds}, in each every program once, in turn; medians over rounds
 (in a round ours is the median of several calls), ratios the median of the rounds' ratios. "Not measured" means just that.
 
 **The data.** Simulated: 40 rating items from 1 to 5 (int8) of which 2 to 10 % are missing, 25 strata of 24 PSUs, unequal
