@@ -26,7 +26,7 @@ FloatArray = NDArray[np.float64]
 UnionDf = Literal["domain", "design"]
 Coefficients = Mapping[Any, float]
 
-_ROUNDING = 1e-12  # a variance below this times Σ (coefficient · SE)² is rounding
+_ROUNDING = 1e-14  # a variance below this times Σ (coefficient · SE)² is rounding
 _ROWS = 4096  # functions worked on at once
 
 
