@@ -123,6 +123,7 @@ def _formula_problem(formula: str, error: Exception) -> AnalysisError:
 def _frame(data: Any, rows: int) -> "pd.DataFrame":
     import pandas as pd
 
+    data = data.to_pandas() if hasattr(data, "to_pandas") else data  # tables of pyarrow or polars
     try:
         frame = data if isinstance(data, pd.DataFrame) else pd.DataFrame(dict(data))
     except (TypeError, ValueError) as error:

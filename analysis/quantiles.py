@@ -50,9 +50,11 @@ def quantile(
         (column, share), all shares of the first column first; with a number they are the columns.
     by : labels, shape (n,), or a list of several to cross; None: the one domain "all"
     interval : how the interval of P(y ≤ q̂) is made: "mean" (t), "beta" (uncapped, with the domain's df), "logit" (R's
-        "xlogit")
+        "xlogit"), "asin"
     rule : "math" smallest y with F(y) ≥ q; "school" where F(y) = q the mean of y and the next value, else the same;
-        "hf7" linear between the sorted rows, with equal weights numpy's default
+        "hf7" linear between the sorted rows, with equal weights numpy's default. Also the other rules of Hyndman and
+        Fan, carried over to weights as in R: "hf1" (as "math"), "hf2" (as "school"), "hf3", "hf4", "hf5", "hf6", "hf8",
+        "hf9"
     level : confidence level
     df : "domain" (PSUs − strata with a row in the domain) or "design" (of the whole design)
     missing : integer codes that mean no answer
@@ -66,7 +68,8 @@ def quantile(
     Raises
     ------
     AnalysisError
-        for shares outside (0, 1), an unknown rule or interval, and the input errors of `analysis.mean`.
+        for shares outside (0, 1), an unknown rule or interval, weights that calibration has made negative, and the input
+        errors of `analysis.mean`.
 
     Notes
     -----
@@ -78,8 +81,10 @@ def quantile(
     For answers of few distinct codes a quantile moves in steps, and its SE measures the interval, not a normal spread.
 
     Shares that differ by less than 1e-12 count as equal. R `survey` 4.1-1 compares sums of rounded weights instead, and
-    where p is below the share of the smallest row it gives the second smallest value; here it is the smallest. "hf7"
-    depends on which of several tied rows comes last, as in R.
+    where p is below the share of the smallest row it gives the second smallest value; here it is the smallest. Of designs
+    with replicate weights it makes the interval "mean" whichever is asked for. The linear rules put row i at
+    Σ_{j<i} w_j + (1 − a) w_i of W + b w_n, with (a, b) = (0, 0) "hf4", (1/2, 0) "hf5", (0, 1) "hf6", (1, −1) "hf7",
+    (1/3, 1/3) "hf8", (3/8, 1/4) "hf9"; they depend on the order of tied rows of unequal weight, as in R.
 
     References
     ----------
@@ -92,6 +97,10 @@ def quantile(
     """
     shares = _check(q, interval, rule, level, df)
     design.require_rows("quantile")
+    if (design.weight < 0).any():
+        raise AnalysisError(
+            Problem("a quantile needs weights ≥ 0", "design.weight", "calibrate with bounds that keep weights positive")
+        )
     columns = read_columns(y, "y", design.n, missing)
     domains = read_domains(by, design.n)
     values, absent, code = columns.values, _missing(columns), domains.code

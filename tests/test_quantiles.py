@@ -296,3 +296,12 @@ def test_bad_options_are_named(arguments: dict[str, Any], word: str) -> None:
 def test_bad_answers_are_named(y: Any) -> None:
     with pytest.raises(AnalysisError):
         quantile(design(sample(14)), y, 0.5)
+
+
+def test_negative_weights_are_refused() -> None:
+    """A distribution function that falls has no quantile."""
+    x = np.linspace(-1.0, 1.0, 40)
+    calibrated = analysis.calibrate(SurveyDesign(np.ones(40)), x, 25.0)
+    assert calibrated.weight.min() < 0
+    with pytest.raises(AnalysisError, match="weights ≥ 0"):
+        quantile(calibrated, x, 0.5)

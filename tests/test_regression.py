@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -308,6 +309,8 @@ def test_kinds_of_columns() -> None:
     np.testing.assert_allclose(fitted(coded, "gaussian").value, plain.value, rtol=1e-12)
     arrays = {name: frame[name].to_numpy() for name in ("y", "x", "group")}
     np.testing.assert_allclose(regress(design(frame), FORMULA, arrays).value, plain.value, rtol=1e-12)
+    arrow = pa.Table.from_pandas(frame[["y", "x", "group"]])
+    np.testing.assert_allclose(regress(design(frame), FORMULA, arrow).value, plain.value, rtol=1e-12)
     truth = regress(design(frame), "flag ~ x", frame.assign(flag=frame["yes"] == 1), "binomial")
     np.testing.assert_allclose(truth.value, regress(design(frame), "yes ~ x", frame, "binomial").value)
     ordered = frame.assign(
@@ -394,3 +397,10 @@ def test_a_replicate_that_cannot_be_fitted_is_named() -> None:
     replicated = analysis.replicate(design(frame), "jackknife")
     with pytest.raises(AnalysisError, match="replicate 6"):
         regress(replicated, FORMULA, frame)
+
+
+def test_negative_weights_are_refused() -> None:
+    x = np.linspace(-1.0, 1.0, 40)
+    calibrated = analysis.calibrate(SurveyDesign(np.ones(40)), x, 25.0)
+    with pytest.raises(AnalysisError, match="weights ≥ 0"):
+        regress(calibrated, "y ~ 1", {"y": x})
