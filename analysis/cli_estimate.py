@@ -67,11 +67,14 @@ def estimate_command(
 
 
 def of_wave(result: AnyResult) -> ShownTable:
-    """The published index, areas and overall satisfaction, for all and by field; the file holds every measure."""
+    """The published index, areas and overall satisfaction, for all and by field; the file holds every measure and centre."""
     rows = tuple(tuple(getattr(row, name) for name in COLUMNS) for row in result.scores)
-    shown = ("domain", "measure", *SHORT)
-    short = tuple(row for row in rows if (found := row[COLUMNS.index("measure")]) in MEASURES or found[:5] == "area:")
-    return ShownTable(COLUMNS, rows, about(result), _notices(result), shown, short)
+    short = tuple(
+        tuple(getattr(row, name) for name in COLUMNS)
+        for row in result.scores
+        if row.domain_kind in ("all", "field") and (row.measure in MEASURES or row.measure.startswith("area:"))
+    )
+    return ShownTable(COLUMNS, rows, about(result), _notices(result), ("domain", "measure", *SHORT), short)
 
 
 def file_request(given: Mapping[str, Any], source: Source) -> Request:

@@ -6,6 +6,7 @@ Public: DesignRequest, FileDesign, columns_of, build_design.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -112,7 +113,7 @@ def build_design(data: DataFile, request: DesignRequest, columns: DesignColumns)
         if request.calibration and totals:
             totals, scaled = totals.agreed() if request.calibration == "rake" else (totals, ())
             said += scaled
-            design = _calibrated(design, data, request, totals)
+            design = _of_totals(totals, partial(_calibrated, design, data, request, totals))
         if request.trim:
             design = trim(design, *request.trim)
             said.append(_trimmed(design))
@@ -157,6 +158,17 @@ def _replicated(data: DataFile, request: DesignRequest, columns: DesignColumns) 
     )
 
 
+def _of_totals(totals: TotalsFile, calibrated: Callable[[], SurveyDesign]) -> SurveyDesign:
+    """What is wrong with margins lies in their file."""
+    try:
+        return calibrated()
+    except AnalysisError as error:
+        raise AnalysisError(
+            one if str(totals.path) in one.where else Problem(one.what, f"{totals.path}, {one.where}", one.remedy)
+            for one in error.problems
+        ) from error
+
+
 def _calibrated(design: SurveyDesign, data: DataFile, request: DesignRequest, totals: TotalsFile) -> SurveyDesign:
     if request.calibration == "rake":
         return rake(design, totals.classes(data))
@@ -189,7 +201,7 @@ def in_the_file(path: Path, names: dict[str, str]) -> Iterator[Callable[[Problem
     def placed(problem: Problem) -> Problem:
         part, separator, rest = problem.where.partition(",")
         if str(path) in problem.where or part.startswith("--") or "/" in part or part.endswith(".csv"):
-            return problem
+            return problem  # it has its place already
         row = " (the first under the header is 0)" if " row " in f"{separator}{rest}" else ""
         column = names.get(part.split()[0] if part else "", "") if part in names else part
         kind = "column " if part in names or separator else ""

@@ -70,7 +70,7 @@ def picture_of_wave(result: AnyResult) -> "Drawing":
     rows = [
         _Row("", one.label, one.value, one.ci_low, one.ci_high, one.n, one.n_eff, f"not shown ({one.suppressed})")
         for one in result.scores
-        if one.measure == "index"
+        if one.measure == "index" and one.domain_kind in ("all", "field")
     ]
     whole, fields = rows[:1], rows[1:]
     kind = result.extract.codebook.wave.kind

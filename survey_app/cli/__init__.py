@@ -72,11 +72,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "extract": ("survey_app.cli.extract:extract", "Write WAVE as an extract for analysis, and print where it lies."),
     "weights": (
         "analysis.cli:weights",
-        "Weight a wave, to its dossier register or by its frame: weights.parquet and weights.json.",
+        "Weight a wave to its dossier register or by its frame, or a data file of your own to totals you bring.",
     ),
     "estimate": (
         "analysis.cli:estimate",
-        "Estimate a wave's scores, or columns of a data file of your own (CSV, Parquet).",
+        "Estimate a wave's scores, or columns of a data file of your own: CSV, Parquet, SPSS (.sav), Stata (.dta).",
     ),
     "report": (
         "analysis.cli:report",
@@ -84,7 +84,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "compare": (
         "analysis.cli_compare:compare",
-        "Say which items of two waves' forms are comparable, which are not and why, and whether the index is.",
+        "Say which items of two waves are comparable and why, or give differences with tests from one data file or two.",
     ),
 }
 

@@ -33,6 +33,8 @@ BY_COMMAND = {
 }
 ALSO = {("wave", "create"): ("--simulated",), ("demo",): ("--no-serve",), ("serve",): ("--development-http",)}
 """Options without which the command would be refused for a reason of its own, or go on for ever."""
+NAMED = {("compare", "second")}
+"""Arguments that a data file does without and a wave does not."""
 
 
 def _walk(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -66,7 +68,7 @@ def arguments(path: tuple[str, ...], file: Path | str, /, **instead: str) -> tup
     free: list[str] = []
     for parameter in COMMANDS[path].params:
         name = parameter.name or ""
-        if not (parameter.required or name in instead):
+        if not (parameter.required or name in instead or (*path, name) in NAMED):
             continue
         text = instead.get(name, value(path, parameter, str(file)))
         if isinstance(parameter, click.Argument):
