@@ -27,7 +27,7 @@ UnionDf = Literal["domain", "design"]
 Coefficients = Mapping[Any, float]
 
 _ROUNDING = 1e-14  # a variance below this times Σ (coefficient · SE)² is rounding
-_ROWS = 4096  # functions worked on at once
+_ROWS = 1 << 14  # functions worked on at once
 
 
 @dataclass(frozen=True, eq=False)

@@ -115,8 +115,10 @@ class Combined:
                 moved = jacobian @ deviations.T
                 variance += np.einsum("ij,ij->i", moved, moved)
             else:
-                between = deviations.T @ deviations
-                variance += np.asarray(jacobian.multiply(jacobian @ between).sum(axis=1)).ravel()
+                product = jacobian @ (deviations.T @ deviations)
+                row = np.repeat(np.arange(len(rows)), np.diff(jacobian.indptr))
+                terms = jacobian.data * product[row, jacobian.indices]
+                variance += np.bincount(row, weights=terms, minlength=len(rows))
         return np.maximum(variance, 0.0), size
 
     def replicate_values(self) -> FloatArray | None:
