@@ -46,7 +46,8 @@ class Distribution:
     start : ndarray, shape (domains + 1,)
     value : ndarray, shape (m,)
     below : ndarray, shape (m,), Σ w of the domain's rows up to and with the value
-    first, last : ndarray, shape (m,), weights of the first and last row with the value, in the order of the rows
+    first, last : ndarray, shape (m,), weights of the first and last row with the value, in the order of the rows; only
+        linear rules ask for them, and sorted values have them only then
     """
 
     start: IntArray
@@ -254,13 +255,13 @@ def _sorted(
     if not valid.all():
         value, code, weight = value[valid], code[valid], weight[valid]
     bounds = np.searchsorted(code, np.arange(domains + 1))
-    order, below = np.empty(len(value), dtype=np.int64), np.empty(len(value))
-    weights = np.empty(len(value))
+    below = np.empty(len(value))
+    weights = np.empty(len(value)) if ties else below
     for a, b in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-        order[a:b] = here = np.argsort(value[a:b], kind="stable" if ties else None)
-        weights[a:b] = weight[a:b][here]
+        order = np.argsort(value[a:b], kind="stable" if ties else None)
+        weights[a:b] = weight[a:b][order]
         np.cumsum(weights[a:b], out=below[a:b])
-        value[a:b] = value[a:b][here]
+        value[a:b] = value[a:b][order]
     final = np.ones(len(value), dtype=bool)  # the last row of each run of equal values
     np.not_equal(value[1:], value[:-1], out=final[:-1])
     final[bounds[1:][np.diff(bounds) > 0] - 1] = True
