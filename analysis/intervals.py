@@ -82,10 +82,12 @@ def _adjusted_size(p: FloatArray, se: FloatArray, df: FloatArray, n: FloatArray,
         return np.asarray(p * (1 - p) / se**2 * ratio**2)
 
 
-def _quantile(df: FloatArray, level: float) -> FloatArray:
-    """Student's t at 1 − (1 − level)/2; NaN below one degree of freedom."""
+def _quantile(df: FloatArray, level: float | FloatArray) -> FloatArray:
+    """Student's t at 1 − (1 − level)/2, for one level or one of each df; NaN below one degree of freedom."""
     from scipy.special import stdtrit
 
+    if np.ndim(level):
+        return np.asarray(stdtrit(np.where(np.asarray(df) >= 1, df, np.nan), 1 - (1 - level) / 2))
     degrees, place = np.unique(np.asarray(df), return_inverse=True)
     usable = np.where(degrees >= 1, degrees, np.nan)
     return np.asarray(stdtrit(usable, 1 - (1 - level) / 2))[place.reshape(np.shape(df))]
