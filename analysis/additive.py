@@ -62,7 +62,7 @@ class Sets:
 
     def exposed(self, hidden: Mapping[Place, str]) -> list[Place]:
         """Hidden places whose count follows from the shown ones, and confidential ones with one possible value only."""
-        return [*self._determined(hidden), *self._forced(hidden)]
+        return sorted({*self._determined(hidden), *self._forced(hidden)})
 
     def _hide(self, places: Iterable[Place], hidden: Hidden) -> None:
         for place in places:

@@ -1,6 +1,6 @@
 """What may be shown: small counts are kept confidential, imprecise values are not given at all.
 
-Public: publish, suppress, Cell. One engine for every table of a wave. Two purposes, kept apart: `confidential` and its
+Public: publish, suppress, suppress_tables, Cell. One engine for every table of a wave. Two purposes, kept apart: `confidential` and its
 `complementary` blank value and counts, `unreliable` blanks the value and leaves the counts. What sums give away is found
 in analysis.additive.
 """
@@ -19,6 +19,7 @@ REVIEW, WIDE_COMPLEMENT = "review", "wide_complement"
 VALUES = ("value", "se", "ci_low", "ci_high")
 COUNTS = ("df", "deff", "n", "n_eff", "responses")
 
+WHOLE: Place = ("", "")
 Key = tuple[str, str, str]
 States = Mapping[Key, str]
 """Domain kind, domain and measure of what is hidden -> confidential or complementary."""
@@ -55,8 +56,8 @@ def publish(cells: Sequence[Cell], hidden: States | None = None) -> tuple[Score,
     return tuple(_shown(cell, hidden.get(cell.score.key, "")) for cell in cells)
 
 
-def suppress(cells: Sequence[Cell]) -> dict[Key, str]:
-    """`confidential` and `complementary` rows of a table.
+def suppress(cells: Sequence[Cell], beforehand: Iterable[Place] = ()) -> dict[Key, str]:
+    """`confidential` and `complementary` rows of a table; those of the places `beforehand` in any case.
 
     First whole domains, by their responses (the same on every row of a domain, so hidden on all or on none), then
     single measures, by their valid answers. A factor's score and count, beside those of all its items but one, tell
@@ -64,7 +65,8 @@ def suppress(cells: Sequence[Cell]) -> dict[Key, str]:
     its parts but one tells about that one as well, exactly where it is a mean of them: so are parts hidden in company.
     """
     domains = {cell.place: cell.score.responses or 0 for cell in cells}
-    whole: Hidden = {place: "confidential" for place, number in domains.items() if 0 < number < FEW}
+    whole: Hidden = dict.fromkeys(beforehand, "complementary")
+    whole |= {place: "confidential" for place, number in domains.items() if 0 < number < FEW}
     Sets(domains).complete(whole)
     measures: dict[str, dict[Place, Cell]] = defaultdict(dict)
     for cell in cells:
@@ -84,6 +86,33 @@ def suppress(cells: Sequence[Cell]) -> dict[Key, str]:
         for measure, one in sets.items():
             one.complete(hidden[measure])
     return {measures[name][place].score.key: state for name, found in hidden.items() for place, state in found.items()}
+
+
+def suppress_tables(tables: Mapping[str, Sequence[Cell]], others: Mapping[str, int]) -> dict[str, dict[Key, str]]:
+    """`suppress` for tables that share no response and, with the `others` counted apart, make up all responses.
+
+    How many responses there are in all is known. So where the total of a table is hidden and what can be left blank of
+    the others is no company for it, the total of the smallest other table is hidden as well.
+    """
+    states = {name: suppress(cells) for name, cells in tables.items()}
+    total = {
+        name: next((cell.score.responses or 0 for cell in cells if cell.place == WHOLE), 0)
+        for name, cells in tables.items()
+    }
+    hidden = [name for name, cells in tables.items() if total[name] and _total_hidden(cells, states[name])]
+    rest = sorted((name for name in tables if total[name] and name not in hidden), key=lambda name: (total[name], name))
+    blank = sum(1 for number in others.values() if number)
+    while hidden and rest:
+        together = sum(total[name] for name in hidden) + sum(others.values())
+        if len(hidden) + blank > 1 and together >= HIDDEN_TOGETHER:
+            break
+        hidden.append(rest.pop(0))
+        states[hidden[-1]] = suppress(tables[hidden[-1]], [WHOLE])
+    return states
+
+
+def _total_hidden(cells: Sequence[Cell], states: States) -> bool:
+    return all(cell.score.key in states for cell in cells if cell.place == WHOLE)
 
 
 def _few(cell: Cell) -> bool:
@@ -153,10 +182,10 @@ def _reliability(cell: Cell) -> tuple[str, list[str]]:
     Statistics, Series 2, no. 175 (2017), as coded in the R package surveytable; means by the width of their interval.
     """
     score = cell.score
-    if score.value is None:
-        return ("n=0" if not score.n else "no interval" if score.df is None else "undefined"), []
     if (score.n or 0) < MINIMUM_N:
-        return f"n<{MINIMUM_N}", []
+        return f"n<{MINIMUM_N}" if score.n else "n=0", []
+    if score.value is None:
+        return "no interval" if score.df is None else "undefined", []
     if score.df is None or score.df < 1 or score.ci_low is None or score.ci_high is None:
         return "no interval", []
     width = score.ci_high - score.ci_low

@@ -8,9 +8,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from analysis.additive import HIDDEN_TOGETHER
 from analysis.counter import DISPOSITIONS, VISITS, Targets
 from analysis.extract import Extract
-from analysis.publication import HIDDEN_TOGETHER
 from analysis.rules import SIMULATED, Visit, notice
 from analysis.sample import SampleWeighting
 from analysis.wave_result import AnyResult, Exclusion, LeftOut, SampleResult, WaveResult

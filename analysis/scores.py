@@ -15,7 +15,7 @@ from analysis.design import SurveyDesign
 from analysis.errors import AnalysisError, Problem
 from analysis.extract import Extract
 from analysis.judging import judge, with_verdict
-from analysis.publication import Cell, publish, suppress
+from analysis.publication import Cell, publish, suppress_tables
 from analysis.quality import left_out
 from analysis.register import Register, register_of
 from analysis.rules import ItemMethod, Method, RollUp, ScoreOptions, UsedRules
@@ -48,26 +48,27 @@ def score_wave(
     rules = replace(rules, minimum=weighting.minimum, online_included=weighting.online_included)
     main = _weighted(extract, weighting, register)
     cells = table_cells(main, rules, breakdown=BY_CENTRE)
-    states = suppress(cells)
-    shown = publish(cells, states)
-    judged = judge(cells, shown, rules)
     plain = replace(main, design=_unweighted(weighting.counter), weighting="none")
     by_week = replace(main, design=usable(weigh("received", unit="week").design))
     by_visits = replace(
         main, design=usable(weigh("received", base=_visits(extract)).design), weighting=f"{rules.method}/visits"
     )
     filed, asked = _filed(extract, chosen, weigh, register), _asked(extract, chosen)
-    again = partial(publish, hidden=states)
-    others = {"filed": publish(table_cells(filed, rules)), "asked": publish(table_cells(asked, rules))}
-    hidden = [name for name, rows in {"received": shown, **others}.items() if not counted(rows)]
+    tables = {"received": cells, "filed": table_cells(filed, rules), "asked": table_cells(asked, rules)}
+    reasons = left_out(chosen, {"received": main.rows, "filed": filed.rows, "asked": asked.rows})
+    states = suppress_tables(tables, {one.reason: one.count or 0 for one in reasons.reasons})
+    published = {name: publish(tables[name], states[name]) for name in tables}
+    shown, again = published["received"], partial(publish, hidden=states["received"])
+    judged = judge(cells, shown, rules)
+    hidden = [name for name, rows in published.items() if not counted(rows)]
     return WaveResult(
         extract=extract,
         rules=rules,
         weighting=weighting,
         left_out=left_out(chosen, {"received": main.rows, "filed": filed.rows, "asked": asked.rows}, hidden),
         scores=tuple(with_verdict(row, judged) for row in shown),
-        filed=others["filed"],
-        asked=others["asked"],
+        filed=published["filed"],
+        asked=published["asked"],
         unweighted=again(table_cells(plain, rules, MEASURES)),
         sensitivity=again(table_cells(by_visits, rules, MEASURES)),
         factor_mean=again(table_cells(main, replace(rules, roll_up="factor_mean"), ("index",))),

@@ -18,7 +18,7 @@ from analysis.design import SurveyDesign
 from analysis.estimates import Estimates
 from analysis.extract import Extract
 from analysis.index import IndexSpec, index
-from analysis.publication import Cell
+from analysis.publication import MINIMUM_N, Cell
 from analysis.rules import SIMULATED, UsedRules
 from analysis.wave_result import Score
 
@@ -154,7 +154,7 @@ def _is_named(measure: str, named: Collection[str]) -> bool:
 
 def _of_kind(table: Table, rules: UsedRules, domains: Domains, measures: Sequence[str]) -> Iterator[Cell]:
     """The rows of one kind of domain, in the order of domain and measure."""
-    found = _estimates(table, rules, domains.kind) if table.design and table.rows.any() else _Found()
+    found = _estimates(table, rules, domains) if table.design and table.rows.any() else _Found()
     weight = table.design.weight if table.design else np.ones(table.n)
     responses = np.bincount(domains.of_row, minlength=len(domains.codes)).tolist()
     counts = {measure: _Counts.of(table.answers, domains, measure, weight) for measure in measures}
@@ -232,10 +232,17 @@ class _Found:
         return {name: number(getattr(one, name)) for name in NUMBERS}
 
 
-def _estimates(table: Table, rules: UsedRules, kind: DomainKind) -> _Found:
+def _estimates(table: Table, rules: UsedRules, domains: Domains) -> _Found:
+    """By the domains of one kind. Cells of centre × field too small for any value to be shown are not estimated."""
     answers, design, level = table.answers, table.design, rules.level / 100
     assert design is not None
-    by = {ALL: None, "field": table.fields, "centre": table.centres}.get(kind, table.crossed)
+    by = {ALL: None, "field": table.fields, "centre": table.centres}.get(domains.kind)
+    if domains.kind == "centre_field":
+        large = np.bincount(domains.of_row) >= MINIMUM_N
+        if not large.any():
+            return _Found()
+        by = table.crossed.astype(object)
+        by[~large[domains.of_row]] = None
     codes = {item: answers.column(item) for item in answers.items}
     found = index(
         design,

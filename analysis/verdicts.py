@@ -101,18 +101,22 @@ def _intervals(family: Sequence[Candidate]) -> IntervalAt:
     names = ("value", "se", "df", "n", "n_kish", "bottom")
     value, se, df, n, n_kish, bottom = (np.array([float(getattr(one, name)) for one in family]) for name in names)
     width = 100 - bottom
-    share, error = (value - bottom) / width, se / width
-    of_shares, flat = np.array([one.kind == "share" for one in family]), se == 0
+    share, error, flat = (value - bottom) / width, se / width, se == 0
+    shares = np.array([one.kind == "share" for one in family]) & ~flat
+    rest = ~shares & ~flat
 
     def at(level: FloatArray) -> tuple[FloatArray, FloatArray]:
-        each: Any = level  # the functions of intervals broadcast over levels as well
-        drawn = intervals.logit(share, error, df, each)
-        for chosen, other in (
-            (of_shares, intervals.korn_graubard(share, error, df, n, each)),
-            (flat, intervals.clopper_pearson(share, n_kish, each)),
+        drawn = np.empty((2, len(family)))
+        for i, method, numbers in (
+            (rest, intervals.logit, (share, error, df)),
+            (shares, intervals.korn_graubard, (share, error, df, n)),
+            (flat, intervals.clopper_pearson, (share, n_kish)),
         ):
-            drawn = np.where(chosen, other[0], drawn[0]), np.where(chosen, other[1], drawn[1])
-        return bottom + width * drawn[0], bottom + width * drawn[1]
+            if i.any():
+                broadcast: Any = method  # over levels too
+                drawn[:, i] = broadcast(*(each[i] for each in numbers), level[i])
+        low, high = bottom + width * drawn
+        return low, high
 
     return at
 

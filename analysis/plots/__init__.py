@@ -1,6 +1,6 @@
-"""The four plots of a report, from rows that are already words and numbers: the only user of matplotlib.
+"""The plots of a report, from rows that are already words and numbers: the only user of matplotlib.
 
-Public: draw_scores, draw_factors, draw_responses, draw_weights (each returns a Drawing: SVG, PNG, text alternative)
+Public: draw_scores, draw_centres, draw_factors, draw_responses, draw_weights (each returns a Drawing: SVG, PNG, text alternative)
 and the rows they take: Wording, ScoreLine, FactorPanel, ResponseLine, WeightClass.
 A plot decides nothing: what may be shown, and every sentence, comes from the caller.
 """
@@ -40,6 +40,7 @@ __all__ = [
     "Shape",
     "WeightClass",
     "Wording",
+    "draw_centres",
     "draw_factors",
     "draw_responses",
     "draw_scores",
@@ -48,6 +49,8 @@ __all__ = [
 
 ROW = 0.36
 LABELS = 2.0
+THIN_ROW, THIN_LABELS, THIN, IN_ONE_COLUMN = 0.135, 1.25, 7.0, 30
+"""Of centres: inches a row, inches for the name, points of its letters, and how many stand in one column."""
 Shape = Literal["above", "below", "cannot_tell", "none", "plain"]
 #: marker, colour, face: the meaning of a verdict is a shape and a word, colour only helps.
 SHAPES: dict[str, tuple[str, str, str]] = {
@@ -128,6 +131,48 @@ def draw_scores(
             _columns(sheet, widths, line.columns, 0.3 + (row + 0.5) * ROW, SEMIBOLD if line.whole else 400)
         _columns(sheet, widths, headers, 0.14, 400, SMALL, MUTED)
         axes.set_xlabel(axis(floor_at), fontsize=SMALL, color=MUTED)
+        return sheet.save()
+
+
+def draw_centres(
+    wording: Wording,
+    lines: Sequence[ScoreLine],
+    *,
+    axis: Callable[[float], str],
+    reference: float,
+    reference_label: str,
+    empty: str,
+) -> Drawing:
+    """Many points with intervals in thin rows, from IN_ONE_COLUMN on in two columns that share one scale."""
+    columns = 2 if len(lines) > IN_ONE_COLUMN else 1
+    each = max(1, -(-len(lines) // columns))
+    with house_style():
+        sheet = Sheet(wording, each * THIN_ROW + 0.8)
+        gap, floor_at = 0.2, 0.0
+        width = (sheet.width - 2 * sheet.margin + gap) / columns
+        for column in range(columns):
+            part = lines[column * each : (column + 1) * each]
+            left = sheet.margin + column * width
+            right = left + width - gap - 0.38
+            axes = sheet.axes(left + THIN_LABELS, right, 0.3, 0.3 + each * THIN_ROW)
+            axes.set_ylim(each - 0.5, -0.5)
+            axes.set_yticks([])
+            floor_at = _scale(axes, [line.point for line in lines], reference, few=columns > 1)
+            _reference(axes, reference, reference_label)
+            for row, line in enumerate(part):
+                y = sheet.top + 0.3 + (row + 0.5) * THIN_ROW
+                sheet.text(left, y, wrap(line.label, THIN_LABELS - 0.06, THIN, 1)[0], size=THIN)
+                sheet.text(right + 0.38, y, line.columns[0], size=THIN, ha="right")
+            rules = range(each)
+            widths = [0.9 if row % 5 == 4 else 0.3 for row in rules]
+            axes.hlines([row + 0.5 for row in rules], *axes.get_xlim(), colors=RULE, linewidths=widths, zorder=0)
+            _points(axes, [line.point for line in part], 3.2)
+        if not lines:
+            sheet.text(sheet.width / 2, sheet.top + 0.5, empty, color=MUTED, ha="center")
+        sheet.text(
+            sheet.width / 2, sheet.top + 0.3 + each * THIN_ROW + 0.38, axis(floor_at), size=SMALL, color=MUTED,
+            ha="center",
+        )  # fmt: skip
         return sheet.save()
 
 
@@ -307,6 +352,23 @@ def _point(axes: "Axes", point: Point, row: int, size: float) -> None:
         [point.value], [row], marker, markersize=size, markerfacecolor=face, markeredgecolor=color,
         markeredgewidth=1.3, zorder=3, clip_on=False,
     )  # fmt: skip
+
+
+def _points(axes: "Axes", points: Sequence[Point | None], size: float) -> None:
+    """Many points, one artist a shape."""
+    for shape in dict.fromkeys(point.shape for point in points if point):
+        marker, color, face = SHAPES[shape]
+        chosen = [(row, point) for row, point in enumerate(points) if point and point.shape == shape]
+        lines = [
+            (row, point.low, point.high) for row, point in chosen if point.low is not None and point.high is not None
+        ]
+        if lines:
+            rows, lows, highs = zip(*lines, strict=True)
+            axes.hlines(rows, lows, highs, colors=color, linewidths=1.4, zorder=2)
+        axes.plot(
+            [point.value for _, point in chosen], [row for row, _ in chosen], marker, markersize=size,
+            markerfacecolor=face, markeredgecolor=color, markeredgewidth=1.1, zorder=3, clip_on=False,
+        )  # fmt: skip
 
 
 def _count_axis(axes: "Axes", which: Literal["x", "y"], count: Callable[[float], str], most: int) -> None:

@@ -1,6 +1,6 @@
-"""The four plots of a wave's result: its rows turned into the lines that analysis.plots draws.
+"""The plots of a wave's result: its rows turned into the lines that analysis.plots draws.
 
-Public: draw (all four, by name); wording, point, axis_words, weights_plot for the plots of other waves.
+Public: draw (all, by name); wording, point, axis_words, weights_plot for the plots of other waves.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,6 +11,7 @@ from typing import Any
 from analysis import plots
 from analysis.report.findings import factor_finding, response_finding, score_finding
 from analysis.report.reading import CounterReading, Reading
+from analysis.report.weighting import shown_weights
 from analysis.wave_result import Score
 
 CLASSES = 24
@@ -18,8 +19,10 @@ VERDICTS: Mapping[str, plots.Shape] = {"above": "above", "below": "below", "cann
 
 
 def draw(reading: CounterReading) -> dict[str, plots.Drawing]:
-    """scores, factors, responses, weights."""
-    drawings = (_scores(reading), _factors(reading), _responses(reading), _weights(reading))
+    """scores, centres (where there is more than one), factors, responses, weights."""
+    drawings = [_scores(reading), _factors(reading), _responses(reading), _weights(reading)]
+    if len(reading.centres()) > 1:
+        drawings.insert(1, _centres(reading))
     return {drawing.name: drawing for drawing in drawings}
 
 
@@ -101,6 +104,29 @@ def _scores(reading: CounterReading) -> plots.Drawing:
     )
 
 
+def _centres(reading: CounterReading) -> plots.Drawing:
+    """Centres by value; those without one stand in the table only."""
+    words = reading.words
+    rows = sorted((row for row in reading.centres() if row.value is not None), key=lambda row: -(row.value or 0))
+    lines = [
+        plots.ScoreLine(
+            reading.label(row), point(row, VERDICTS.get(row.verdict, "none")), "", (words.number(row.value, 1),)
+        )
+        for row in rows
+    ]
+    title = score_finding(words, reading.told(reading.centres()), reading.reference_text, "centre_")
+    description = words("plot.describe", kind=words("plot.kind_centres"), finding=title)
+    notes = (words("plot.shapes"), words("plot.unadjusted_centres"))
+    return plots.draw_centres(
+        _wording(reading, "centres", title, description, notes),
+        lines,
+        axis=partial(axis_words, reading),
+        reference=reading.reference,
+        reference_label=words("plot.reference", reference=reading.reference_text),
+        empty=words("finding.centre_scores_hidden"),
+    )
+
+
 def _factors(reading: CounterReading) -> plots.Drawing:
     words, result = reading.words, reading.result
     rows = reading.domains()
@@ -161,8 +187,8 @@ def _answered(row: Score) -> float:
 
 
 def _weights(reading: CounterReading) -> plots.Drawing:
-    weight = reading.result.weighting.design.weight if reading.counts_shown else ()
-    none = reading.words("finding.weights_none" if reading.counts_shown else "finding.weights_hidden")
+    weight = shown_weights(reading)
+    none = reading.words("finding.weights_hidden")
     return weights_plot(
         reading, partial(_wording, reading, "weights"), weight, "finding.weights", none, "plot.axis_weights"
     )

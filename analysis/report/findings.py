@@ -7,6 +7,7 @@ computed from published values; a hidden cell is counted and never described.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
+from typing import Literal
 
 from analysis.report.words import Words
 
@@ -33,24 +34,24 @@ class Spread:
     high: float | None
 
 
-def score_finding(words: Words, fields: Sequence[Told], reference: str) -> str:
-    """Which service fields stand below and above the line, how many cannot be told, how many are hidden."""
+def score_finding(words: Words, fields: Sequence[Told], reference: str, of: Literal["", "centre_"] = "") -> str:
+    """Which service fields (or centres) stand below and above the line, how many cannot be told, how many are hidden."""
     shown = [field for field in fields if not field.hidden]
     if not shown:
-        return words("finding.scores_hidden")
+        return words(f"finding.{of}scores_hidden")
     parts = []
     for verdict in ("below", "above"):
         names = [field.label for field in shown if field.verdict == verdict]
         if names and len(names) <= NAMED and sum(map(len, names)) <= 70:
             parts.append(words(f"finding.{verdict}_named", names=words.listed(names), reference=reference))
         elif names:
-            parts.append(words(f"finding.{verdict}_count", count=len(names), reference=reference))
+            parts.append(words(f"finding.{of}{verdict}_count", count=len(names), reference=reference))
     counts: Mapping[str, int] = {
         "open": sum(field.verdict == "cannot_tell" for field in shown),
         "none": sum(field.verdict not in ("above", "below", "cannot_tell") for field in shown),
         "hidden": len(fields) - len(shown),
     }
-    parts += [words(f"finding.{kind}_count", count=count) for kind, count in counts.items() if count]
+    parts += [words(f"finding.{of}{kind}_count", count=count) for kind, count in counts.items() if count]
     return "; ".join(parts)
 
 

@@ -121,10 +121,17 @@ class Reading(Generic[R]):
         """Service field code -> label."""
         return {field.code: self.words.text(field.label) for field in self.codebook.fields}
 
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Centre code -> its short name, in the order of the codebook."""
+        return {centre.code: centre.name for centre in self.codebook.centres}
+
     def label(self, row: Score) -> str:
         if row.domain_kind == "all":
             return self.words("word.whole")
-        return self.labels.get(row.domain) or row.label or row.domain
+        centre, _, field = row.domain.partition("/") if row.domain_kind != "field" else ("", "", row.domain)
+        parts = [self.names.get(centre, centre), self.labels.get(field, field)]
+        return " – ".join(filter(None, parts)) or row.label or row.domain
 
     def measure_label(self, measure: str) -> str:
         """The words of index, overall, area:X, factor:X, item:CODE."""
@@ -170,6 +177,16 @@ class Reading(Generic[R]):
         place = {code: number for number, code in enumerate(self.labels)}
         found = [row for row in rows if row.domain_kind == "field" and row.measure == measure]
         return sorted(found, key=lambda row: (row.value is None, -(row.value or 0), place.get(row.domain, len(place))))
+
+    def centres(self, measure: str = "index") -> list[Score]:
+        """One row a centre, in the order of the codebook, by which a reader finds the own one."""
+        place = {code: number for number, code in enumerate(self.names)}
+        found = [row for row in self.result.scores if (row.domain_kind, row.measure) == ("centre", measure)]
+        return sorted(found, key=lambda row: place.get(row.domain, len(place)))
+
+    def cells(self, measure: str = "index") -> list[Score]:
+        """One row a cell of centre × field."""
+        return [row for row in self.result.scores if (row.domain_kind, row.measure) == ("centre_field", measure)]
 
     def domains(self, measure: str = "index", rows: tuple[Score, ...] | None = None) -> list[Score]:
         """The province, then its service fields as `fields` sorts them."""

@@ -7,8 +7,8 @@ margins_table, few_margins, strata_table, measure_words, unit_words.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from analysis.additive import FEW
 from analysis.codebook import Reference
-from analysis.publication import FEW
 from analysis.report.reading import SampleReading
 from analysis.report.table import Cell, Column, Notes, Row, Table
 from analysis.report.tables import shown_cell, truth_cells, value_cells

@@ -131,6 +131,7 @@ def sections(reading: CounterReading, truth: Mapping[str, Any] | None) -> tuple[
             plot="scores",
             tables=(tables.field_table(reading), tables.overall_table(reading)),
         ),
+        *_centres(reading),
         Section(
             "factors",
             words("head.factors"),
@@ -168,6 +169,29 @@ def sections(reading: CounterReading, truth: Mapping[str, Any] | None) -> tuple[
         ),
         Section("method", words("head.method"), tables=(error_table(reading),), definitions=_method(reading)),
     )
+
+
+def _centres(reading: CounterReading) -> tuple[Section, ...]:
+    """Every centre by itself, and the cells of centre × field that can be told apart from the line."""
+    words, rows, cells = reading.words, reading.centres(), reading.cells()
+    if len(rows) < 2:
+        return ()
+    shown = [row for row in cells if row.value is not None]
+    counts = {name: words.whole(sum(row.verdict == name for row in shown)) for name in ("above", "below")}
+    said = (
+        words(
+            "centres.counts", shown=words.whole(sum(row.value is not None for row in rows)), all=words.whole(len(rows))
+        ),
+        words(
+            "centres.cells",
+            shown=words.whole(len(shown)),
+            all=words.whole(len(cells)),
+            reference=reading.reference_text,
+            **counts,
+        ),
+    )
+    found = (tables.centre_table(reading), *tables.cell_tables(reading))
+    return (Section("centres", words("head.centres"), said, "centres", found),)
 
 
 def _method(reading: CounterReading) -> tuple[tuple[str, str], ...]:

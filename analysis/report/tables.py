@@ -1,6 +1,6 @@
 """The tables of a report: a wave's published rows as words, in the order an official reads them.
 
-Public: field_table, overall_table, factor_table, mix_table, item_table, response_table, plain_table, comparison_table;
+Public: field_table, overall_table, centre_table, cell_tables, factor_table, mix_table, item_table, response_table, plain_table, comparison_table;
 value_cells, shown_cell, truth_cells, true_value for the tables of other waves.
 """
 
@@ -17,17 +17,34 @@ NEAR_CEILING = 88.0
 
 def field_table(reading: CounterReading) -> Table:
     """The headline by service field, with verdict, share answered and tipping point."""
-    return _verdict_table(reading, "index", "fields", "index")
+    return _verdict_table(reading, "fields", reading.domains("index"), ("unadjusted", "tipping"))
 
 
 def overall_table(reading: CounterReading) -> Table:
-    return _verdict_table(reading, "overall", "overall", "overall")
+    return _verdict_table(reading, "overall", reading.domains("overall"), ("as_above",))
 
 
-def _verdict_table(reading: CounterReading, measure: str, name: str, column: str) -> Table:
+def centre_table(reading: CounterReading) -> Table:
+    """The headline of every centre, in the order of the province's list."""
+    whole = [row for row in reading.domains("index") if row.domain_kind == "all"]
+    return _verdict_table(reading, "centres", whole + reading.centres("index"), ("unadjusted_centres", "centres_file"))
+
+
+def cell_tables(reading: CounterReading) -> tuple[Table, ...]:
+    """Cells of centre × field told apart from the line, lowest first; nothing where there is none."""
+    rows = [row for row in reading.cells("index") if row.verdict in ("above", "below")]
+    rows.sort(key=lambda row: row.value or 0)
+    return (_verdict_table(reading, "cells", rows, ("unadjusted_cells",)),) if rows else ()
+
+
+def _verdict_table(reading: CounterReading, name: str, domains: Sequence[Score], explained: tuple[str, ...]) -> Table:
     words, notes = reading.words, Notes()
+    head, column = (
+        {"centres": "centre", "cells": "centre_field"}.get(name, "field"),
+        "overall" if name == "overall" else "index",
+    )
     columns = (
-        Column(words("col.field"), False),
+        Column(words(f"col.{head}"), False),
         Column(words(f"col.{column}")),
         Column(words("col.interval", level=reading.level_text)),
         Column(words("col.n")),
@@ -38,7 +55,7 @@ def _verdict_table(reading: CounterReading, measure: str, name: str, column: str
         Column(words("col.tipping")),
     )
     rows = []
-    for score in reading.domains(measure):
+    for score in domains:
         detail = reading.verdict(score)
         verdict = words(f"word.{score.verdict or 'none'}") if score.value is not None else words("word.missing")
         rows.append(
@@ -54,9 +71,8 @@ def _verdict_table(reading: CounterReading, measure: str, name: str, column: str
                 score.domain_kind == "all",
             )
         )
-    explained = ("unadjusted", "tipping") if measure == "index" else ("as_above",)
     below = [*notes.listed, *(("", words(f"note.{key}")) for key in explained)]
-    if ceiling := _ceiling(reading, measure):
+    if name in ("fields", "overall") and (ceiling := _ceiling(reading, column)):
         below.append(("", ceiling))
     caption = words(f"table.{name}", rules=reading.rules_text, item_method=reading.result.rules.item_method)
     return Table(name, caption, columns, tuple(rows), tuple(below))

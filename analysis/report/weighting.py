@@ -1,14 +1,18 @@
 """What stands behind the weights, as tables: who was left out, diagnostics, joined cells, silent centres.
 
-Public: left_out_table, diagnostics_table, joining_tables, error_table, silent_sentence, weights_sentences,
-tiny.
+Public: left_out_table, diagnostics_table, joining_tables, error_table, silent_sentence, weights_sentences, tiny,
+shown_weights.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from analysis.publication import FEW
+from analysis.additive import FEW
 from analysis.report.reading import CounterReading, Reading
 from analysis.report.table import Cell, Column, Row, Table
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 NAMED_CENTRES = 12
 COUNTING = ("responses", "deff_kish", "n_eff_kish", "smallest", "mean", "largest")
@@ -44,6 +48,8 @@ def _share(part: int | None, whole: int) -> float | None:
 def diagnostics_table(reading: CounterReading) -> Table:
     words, weighting = reading.words, reading.result.weighting
     found = weighting.diagnostics
+    weights = shown_weights(reading)
+    ends = (weights.min(), weights.max()) if len(weights) else (None, None)
     numbers = {
         "method": words(f"weighting.{weighting.method}"),
         "minimum": words.whole(weighting.minimum),
@@ -51,9 +57,9 @@ def diagnostics_table(reading: CounterReading) -> Table:
         "dossiers": words.whole(found.dossiers),
         "deff_kish": words.number(found.deff_kish, 3),
         "n_eff_kish": words.whole(found.n_eff_kish),
-        "smallest": words.number(found.smallest, 2),
+        "smallest": words.number(ends[0], 2),
         "mean": words.number(found.mean, 2),
-        "largest": words.number(found.largest, 2),
+        "largest": words.number(ends[1], 2),
         "classes": words.whole(found.classes),
         "tolerance": tiny(reading, found.tolerance),
         "dossiers_without_respondents": words.whole(found.dossiers_without_respondents),
@@ -68,6 +74,21 @@ def diagnostics_table(reading: CounterReading) -> Table:
         fields = [f"{reading.labels.get(code, code)} ({words.whole(n)})" for code, n in weighting.unrepresented.items()]
         notes.append(("", words("note.unrepresented", fields=words.listed(fields))))
     return Table("weights", words("table.weights"), columns, rows, tuple(notes), narrow=True)
+
+
+def shown_weights(reading: CounterReading) -> "NDArray[np.float64]":
+    """The weights that may be shown one by one: none of a field whose responses are hidden.
+
+    The weights of a class add up to its dossiers, which everybody knows: a single weight tells how many share them. So
+    none is shown either where classes under FEW responses were allowed.
+    """
+    import numpy as np
+
+    weighting = reading.result.weighting
+    weight = weighting.design.weight
+    hidden = [row.domain for row in reading.fields() if row.responses is None]
+    fields = reading.result.extract.column("field")[weighting.rows].astype(str)
+    return weight[~np.isin(fields, hidden)] if reading.counts_shown and weighting.minimum >= FEW else weight[:0]
 
 
 def tiny(reading: Reading[Any], value: float) -> str:
@@ -89,13 +110,12 @@ def joining_tables(reading: CounterReading) -> tuple[Table, ...]:
         Column(words("col.dossiers_only")),
         Column(words("col.moved")),
     )
-    confidential = {row.domain for row in reading.fields() if row.suppressed in ("confidential", "complementary")}
     rows = tuple(
         Row(
             (
                 Cell(_centres(reading, one.centres)),
                 Cell(reading.labels.get(one.field, one.field) if one.field else words("word.all_fields")),
-                Cell(words.whole(None if one.field in confidential else _enough(reading, sum(one.responses)))),
+                Cell(words.whole(_responses(reading, one.field, one.centres))),
                 Cell(words.whole(sum(one.dossiers))),
                 Cell(words.whole(one.moved)),
             )
@@ -111,9 +131,12 @@ def joining_tables(reading: CounterReading) -> tuple[Table, ...]:
     return tuple(found)
 
 
-def _enough(reading: CounterReading, responses: int) -> int | None:
-    """A count of responses, unless it is one of the few that are confidential."""
-    return responses if reading.counts_shown and not 0 < responses < FEW else None
+def _responses(reading: CounterReading, field: str | None, centres: tuple[str, ...]) -> int | None:
+    """Responses of a class: the sum of those that are published, and nothing where one of them is hidden."""
+    kind = "centre_field" if field else "centre"
+    rows = [reading.result.find(kind, f"{centre}/{field}" if field else centre, "index") for centre in centres]
+    counts = [row.responses for row in rows if row]
+    return None if None in counts else sum(number or 0 for number in counts)
 
 
 def weights_sentences(reading: CounterReading) -> tuple[str, ...]:
@@ -125,8 +148,7 @@ def weights_sentences(reading: CounterReading) -> tuple[str, ...]:
 
 
 def _centres(reading: CounterReading, codes: tuple[str, ...]) -> str:
-    names = {centre.code: centre.name for centre in reading.codebook.centres}
-    return " + ".join(names.get(code, code) for code in codes)
+    return " + ".join(reading.names.get(code, code) for code in codes)
 
 
 def error_table(reading: CounterReading) -> Table:
