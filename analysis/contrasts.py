@@ -156,7 +156,13 @@ def in_replicates(combined: Combined, estimates: Estimates, function: Function, 
 def require_estimates(name: str, given: object) -> None:
     if not isinstance(given, Estimates):
         what = f"{name} is {type(given).__name__}, not what an estimator returns"
-        raise AnalysisError(Problem(what, name, "give the result of mean(), ratio(), total() and the like"))
+        raise AnalysisError(
+            Problem(
+                what,
+                name,
+                "give the result of mean(), ratio(), total() and the like; two of its domains are compared with pairwise or contrast",
+            )
+        )
 
 
 def read_linear(estimates: Estimates, contrasts: Any, names: Sequence[Hashable] | None = None) -> Linear:

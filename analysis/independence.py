@@ -120,7 +120,8 @@ def test_independence(
     Parameters
     ----------
     design : SurveyDesign
-    row, column : labels, shape (n,); rows of data where one is missing (None, NaN) lie outside the domain of the test
+    row, column : labels, shape (n,), of a table design names of columns; rows of data where one is missing (None, NaN) lie
+        outside the domain of the test
     statistic : "rao_scott_f" (R's "F"), "rao_scott_chisq" ("Chisq"), "wald" ("Wald"), "adjusted_wald" ("adjWald"),
         "integrated" ("lincom"), "saddlepoint"; R's names are taken as well
     df : ν below: "domain" (PSUs − strata with a row of data in the table), "design", or a number
@@ -182,7 +183,7 @@ def test_independence(
 
 
 def _table(design: SurveyDesign, row: Any, column: Any, df: UnionDf | float) -> _Table:
-    cells = total(design, np.ones(design.n, dtype=np.int8), by=[row, column])
+    cells = total(design, _ones(design), by=[row, column])
     pairs = [part for part in cells.domains if isinstance(part, tuple)]
     rows, columns = (tuple(dict.fromkeys(part)) for part in zip(*pairs, strict=True))
     columns = encode(column_of(columns), "column", len(columns)).labels
@@ -210,6 +211,15 @@ def _table(design: SurveyDesign, row: Any, column: Any, df: UnionDf | float) -> 
         _spread(cells.n.ravel(), place, size).astype(np.int64),
         float(shares.df[0, 0]),
     )
+
+
+def _ones(design: SurveyDesign) -> Any:
+    """A variable that is 1 in every row of the arrays, or of the table."""
+    if design.source is None:
+        return np.ones(design.n, dtype=np.int8)
+    import ibis
+
+    return ibis.literal(1).name("one")
 
 
 def _shares(totals: FloatArray) -> FloatArray:

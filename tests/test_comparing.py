@@ -218,6 +218,12 @@ def test_nothing_in_common_is_refused_and_names_both() -> None:
     assert "no variable in common" in str(caught.value) and "'x'" in str(caught.value)
 
 
+def test_numbers_alone_cannot_be_compared() -> None:
+    one, _ = pair()
+    with pytest.raises(AnalysisError, match="pairwise"):
+        compare(one["a", "q1"], one["b", "q1"])  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("options", [{"adjust": "tukey"}, {"simultaneous": "t"}, {"overlap": "psu"}, {"level": 2}])
 def test_unknown_words_are_refused(options: dict[str, Any]) -> None:
     one, _ = pair()

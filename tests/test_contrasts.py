@@ -177,6 +177,46 @@ def test_what_is_not_estimated_is_nan_only_where_it_takes_part() -> None:
     assert np.isfinite(function.se[0, 0]) and np.isnan(function.value[1, 0])
 
 
+ESTIMATORS: dict[str, Any] = {
+    "total": lambda d, s: analysis.total(d, s.y, by=s.domain),
+    "ratio": lambda d, s: analysis.ratio(d, s.y, s.answers["q2"], by=s.domain),
+    "proportion": lambda d, s: analysis.proportion(d, np.where(np.isnan(s.y), np.nan, s.y >= 4), by=s.domain),
+    "quantile": lambda d, s: analysis.quantile(d, s.answers["q1"] + s.answers["q2"] / 10, [0.3, 0.5], by=s.domain),
+    "regression": lambda d, s: analysis.regress(d, "y ~ x", {"y": s.y, "x": s.answers["q2"]}),
+}
+
+
+@pytest.mark.parametrize("kind", ["plain", "post-stratified", "jackknife"])
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_every_estimator_s_results_can_be_combined(name: str, kind: str) -> None:
+    """The contrast that changes nothing has the same standard error; one of two has that of their covariance."""
+    sample = draw(12, strata=5, psus=6)
+    design = made(sample) if kind != "jackknife" else analysis.replicate(made(sample), "jackknife")
+    if kind == "post-stratified":
+        design = analysis.post_stratify(design, sample.group, {"x": 900.0, "y": 950.0})
+    found = ESTIMATORS[name](design, sample)
+    same = contrast(found, np.eye(found.value.size))
+    assert same.se.ravel() == pytest.approx(found.se.ravel(), rel=1e-9)
+    sums = np.zeros((1, found.value.size))
+    sums[0, :2] = 1
+    between = found.covariance
+    expected = (between[0, 0] + between[1, 1] + 2 * between[0, 1]) ** 0.5
+    assert contrast(found, sums).single.se == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("policy", ["remove", "adjust", "average"])
+@pytest.mark.parametrize("domains", ["ignore", "treat"])
+def test_policies_for_lone_psus_hold_for_contrasts(policy: Any, domains: Any) -> None:
+    sample = draw(13)
+    kept = (sample.stratum != "h0") | (sample.psu == "h0p0")
+    kept &= (sample.stratum != "h1") | (sample.domain != "a") | (sample.psu == "h1p2")
+    design = made(sample.take(kept), lone_psu=policy, lone_domain=domains)
+    few = analysis.mean(design, sample.y[kept], by=sample.domain[kept])
+    found = contrast(few, [[1, -1, 0], [0, 1, -1]])
+    matrix = np.array([[1, -1, 0], [0, 1, -1]])
+    assert np.allclose(found.covariance, matrix @ few.covariance @ matrix.T, rtol=1e-10)
+
+
 BAD: dict[str, tuple[Any, dict[str, Any], str]] = {
     "wrong width": ([[1, -1]], {}, "shape"),
     "text": ([["x", "y", "z"]], {}, "not numbers"),

@@ -1,8 +1,10 @@
 """Tests of independence: identities, the textbook's F in a simple random sample, and refusals."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import chi2, chi2_contingency, f
 
@@ -136,6 +138,18 @@ def test_the_level_is_held_where_answers_cluster() -> None:
         rejected["rao_scott_f"] += found.p_value < 0.05
         rejected["adjusted_wald"] += analysis.test_independence(design, row, column, "adjusted_wald").p_value < 0.05
     assert rejected["naive"] > 60 and 1 <= rejected["rao_scott_f"] <= 18 and 1 <= rejected["adjusted_wald"] <= 18
+
+
+@pytest.mark.parametrize("statistic", ["rao_scott_f", "adjusted_wald"])
+def test_a_table_in_a_file_gives_the_numbers_of_the_arrays(tmp_path: Path, statistic: Any) -> None:
+    sample = draw(11)
+    columns = {name: getattr(sample, name) for name in ("weight", "stratum", "psu", "domain", "group")}
+    path = tmp_path / "sample.parquet"
+    pd.DataFrame(columns).to_parquet(path)
+    design = SurveyDesign("weight", stratum="stratum", psu="psu", data=str(path))
+    found = analysis.test_independence(design, "domain", "group", statistic)
+    expected = analysis.test_independence(made(sample), sample.domain, sample.group, statistic)
+    assert found.p_value == pytest.approx(expected.p_value, rel=1e-9) and found.rows == expected.rows
 
 
 # ---- the distribution of Σ λ χ²
