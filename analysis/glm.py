@@ -16,9 +16,11 @@ from analysis.errors import AnalysisError, Problem
 
 FloatArray = NDArray[np.float64]
 GlmFamily = Literal["binomial", "poisson"]
+Link = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 
 _COLLINEAR = 1e-7  # of a column's length, what is left of it beside the columns before: R's tolerance
 _STEPS = 40
+_TOGETHER = 12
 _CONVERGED = 1e-9  # change of a linear predictor: a Newton step this small leaves an error of its square
 
 
@@ -36,6 +38,7 @@ class Fit:
         1 for ordinal
     deviance, null_deviance : with the weights w̃, of the model and of the model without terms
     refit : function of weights (m,) → coefficients (p,)
+    refit_together : function of weights (m, R) → coefficients (R, p), NaN where `refit` has to be asked; None: not offered
     """
 
     names: tuple[str, ...]
@@ -46,6 +49,7 @@ class Fit:
     deviance: float
     null_deviance: float
     refit: Callable[[FloatArray], FloatArray]
+    refit_together: Callable[[FloatArray], FloatArray] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +117,7 @@ def fit_linear(x: FloatArray, y: FloatArray, weight: FloatArray, names: Sequence
         deviance=squares,
         null_deviance=float(scaled @ (y - np.average(y, weights=weight)) ** 2),
         refit=refit,
+        refit_together=lambda weights: _refit_together(basis, y, _identity, basis.triangle @ value, weights),
     )
 
 
@@ -122,15 +127,15 @@ def fit_glm(
     """Logistic or Poisson regression, canonical link; the influence of a row is (X'WX)⁻¹ x (y − μ)."""
     scaled = weight / weight.mean()
     basis = Basis.of(x, scaled, names, where)
-    model = _MODELS[family]
+    link, loss = _MODELS[family]
     begin = basis.triangle @ _statsmodels(x, y, scaled, family)
 
     def refit(weights: FloatArray, start: FloatArray = begin) -> FloatArray:
         def evaluate(of_z: FloatArray) -> tuple[float, FloatArray, FloatArray]:
             eta = basis.z @ of_z
-            loss, mean, variance = model(eta, y)
+            mean, variance = link(eta)
             return (
-                float(weights @ loss),
+                float(weights @ loss(eta, y)),
                 basis.z.T @ (weights * (y - mean)),
                 (basis.z.T * (weights * variance)) @ basis.z,
             )
@@ -141,7 +146,7 @@ def fit_glm(
         return basis.coefficients(value)
 
     value = refit(scaled)
-    _, mean, variance = model(x @ value, y)
+    mean, variance = link(x @ value)
     inverse = np.linalg.inv((basis.z.T * (scaled * variance)) @ basis.z)
     residual = y - mean
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -155,6 +160,7 @@ def fit_glm(
         deviance=_deviance(y, mean, scaled, family),
         null_deviance=_deviance(y, np.full(len(y), np.average(y, weights=weight)), scaled, family),
         refit=lambda weights: refit(weights / weights.mean(), basis.triangle @ value),
+        refit_together=lambda weights: _refit_together(basis, y, link, basis.triangle @ value, weights),
     )
 
 
@@ -240,20 +246,54 @@ def _statsmodels(x: FloatArray, y: FloatArray, weight: FloatArray, family: GlmFa
     return np.nan_to_num(np.asarray(fit.params, dtype=np.float64), posinf=0.0, neginf=0.0)
 
 
-def _binomial(eta: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Loss, mean and variance of each row."""
+def _identity(eta: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Mean and variance of each row."""
+    return eta, np.ones(eta.shape)
+
+
+def _logistic(eta: FloatArray) -> tuple[FloatArray, FloatArray]:
     from scipy.special import expit
 
     mean = np.asarray(expit(eta))
-    return np.logaddexp(0.0, eta) - y * eta, mean, mean * np.asarray(expit(-eta))
+    return mean, mean * np.asarray(expit(-eta))
 
 
-def _poisson(eta: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _exponential(eta: FloatArray) -> tuple[FloatArray, FloatArray]:
     mean = np.exp(np.minimum(eta, 600.0))
-    return mean - y * eta, mean, mean
+    return mean, mean
 
 
-_MODELS = {"binomial": _binomial, "poisson": _poisson}
+_MODELS: dict[GlmFamily, tuple[Link, Callable[[FloatArray, FloatArray], FloatArray]]] = {
+    "binomial": (_logistic, lambda eta, y: np.logaddexp(0.0, eta) - y * eta),
+    "poisson": (_exponential, lambda eta, y: np.exp(np.minimum(eta, 600.0)) - y * eta),
+}
+
+
+def _refit_together(basis: Basis, y: FloatArray, link: Link, start: FloatArray, weights: FloatArray) -> FloatArray:
+    """Newton's method for many sets of weights at once, shape (m, R): coefficients, NaN where it did not settle."""
+    z, count = basis.z, weights.shape[1]
+    p = z.shape[1]
+    row, column = np.triu_indices(p)
+    products = z[:, row] * z[:, column]
+    information = np.zeros((count, p, p))
+    value, settled = np.repeat(start[:, None], count, axis=1), np.zeros(count, dtype=bool)
+    weights = weights / np.maximum(weights.sum(axis=0), np.finfo(float).tiny)
+    for _ in range(_TOGETHER):
+        with np.errstate(all="ignore"):
+            mean, variance = link(z @ value)
+            information[:, row, column] = (products.T @ (weights * variance)).T
+            information[:, column, row] = information[:, row, column]
+            right = z.T @ (weights * (y[:, None] - mean))
+        known = np.isfinite(information).all(axis=(1, 2)) & np.isfinite(right).all(axis=0)
+        information[~known] = np.eye(p)
+        known &= np.linalg.eigvalsh(information)[:, 0] > 1e-10 * np.abs(information).max(axis=(1, 2))
+        information[~known] = np.eye(p)
+        step = np.linalg.solve(information, right.T[:, :, None])[:, :, 0].T
+        value = value + np.where(known, step, np.nan)
+        settled = known & (np.abs(z @ step).max(axis=0) <= _CONVERGED)
+        if (settled | ~known).all():
+            break
+    return np.where(settled[:, None], basis.coefficients(value).T, np.nan)
 
 
 def _deviance(y: FloatArray, mean: FloatArray, weight: FloatArray, family: GlmFamily) -> float:

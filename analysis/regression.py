@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 Family = Literal["gaussian", "binomial", "poisson", "ordinal"]
 
+_BLOCK = 1 << 21  # replicate weights of rows held at once
+
 
 @dataclass(frozen=True)
 class WaldTest:
@@ -277,8 +279,14 @@ def _refitted(design: SurveyDesign, rows: IntArray, fit: Fit) -> FloatArray:
     """Coefficients under every replicate's weights, shape (replicates, coefficients)."""
     replicates = design.replicates
     assert replicates is not None
-    result = np.empty((replicates.count, len(fit.value)))
-    for number in range(replicates.count):
+    result = np.full((replicates.count, len(fit.value)), np.nan)
+    if fit.refit_together is not None:
+        size = max(1, _BLOCK // len(rows))
+        for a in range(0, replicates.count, size):
+            block = range(a, min(a + size, replicates.count))
+            weights = np.column_stack([replicates.weights(number, design.weight)[rows] for number in block])
+            result[block.start : block.stop] = fit.refit_together(weights)
+    for number in np.flatnonzero(np.isnan(result).any(axis=1)).tolist():
         try:
             result[number] = fit.refit(replicates.weights(number, design.weight)[rows])
         except AnalysisError as error:
