@@ -23,7 +23,8 @@ $(VENV)/run.stamp: requirements/run.lock setup.cfg pyproject.toml | $(VENV)/bin/
 
 $(VENV)/dev.stamp: requirements/dev.lock setup.cfg pyproject.toml | $(VENV)/bin/python
 	@echo "Installing the locked packages and the test tools (about a minute) …"
-	@$(PIP) install --require-hashes -r requirements/dev.lock
+	@$(PIP) install --require-hashes -r requirements/run.lock
+	@$(PIP) install --require-hashes -r requirements/dev.lock # by the pip of run.lock: older ones stumble over coverage[toml]
 	@PYTHONWARNINGS=ignore $(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/run.stamp
 

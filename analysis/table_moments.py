@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.batch_moments import sum_in_batches
 from analysis.design import CalibrationStep, SurveyDesign
+from analysis.engine.batches import Rows
 from analysis.engine.columns import TableColumns
 from analysis.engine.source import Source
 from analysis.engine.sums import Questions, Sums, Terms
@@ -18,16 +20,23 @@ from analysis.moments import Measure, Moments, SecondReading
 
 FloatArray = NDArray[np.float64]
 
+_NUMBERS = 1 << 25  # sums by all pairs of domain and unit that there may be, in memory
+
 
 def sum_in_table(design: SurveyDesign, measure: Measure, by: Any) -> Moments:
     """Ask the engine of the design's table for everything the moments hold."""
     source = design.source
     assert source is not None
-    k = len(measure.top.names)
-    top = _numbers(measure.top, k)
-    bottom = None if measure.bottom is None else _numbers(measure.bottom, k)
-    questions = Questions(source, Terms(top, bottom, measure.pool, measure.combine), by)
-    unit, _ = design.summation_unit
+    top, bottom = measure.top, measure.bottom
+    assert isinstance(top, TableColumns) and isinstance(bottom, TableColumns | None)
+    k, (unit, units) = len(top.names), design.summation_unit
+    if Rows.of(source) and len(by.labels) * units * k <= _NUMBERS:
+        return sum_in_batches(design, measure, Rows(source, by, top, bottom))
+    questions = Questions(
+        source,
+        Terms(_numbers(top, k), None if bottom is None else _numbers(bottom, k), measure.pool, measure.combine),
+        by,
+    )
     sums = questions.by_place(_telling_apart(source, unit), unit)
     domains = len(by.labels)
     crossed = tuple(
@@ -59,9 +68,8 @@ class _TableReading(SecondReading):
         return self.questions.squared_weights()
 
 
-def _numbers(columns: Any, count: int) -> tuple[Any, ...]:
+def _numbers(columns: TableColumns, count: int) -> tuple[Any, ...]:
     """Expressions of numbers, one for each of `count` ratios."""
-    assert isinstance(columns, TableColumns)
     scale, offset = columns.scale, columns.offset
     values = columns.values if scale == 1 and offset == 0 else tuple(q * scale + offset for q in columns.values)
     return values * count if len(values) == 1 else values
