@@ -26,7 +26,7 @@ _AGREE = 1e-10  # totals of one population may differ by this share
 
 @dataclass(frozen=True, eq=False)
 class Auxiliary:
-    """Calibration variables by cell. Numbers are centred (where a constant is calibrated too) and scaled.
+    """Calibration variables by cell. Numbers are scaled, and centred if they lie far from 0 and a constant is there.
 
     Attributes
     ----------
@@ -132,12 +132,14 @@ def _assembled(
             continue
         assert one.number is not None
         value = one.number[code]
-        centre = _mean(value, by_cell) if population is not None and value.min() < value.max() else 0.0
+        centre = _mean(value, by_cell)
+        if population is None or not 0 < _mean((value - centre) ** 2, by_cell) < centre**2 / 9:
+            centre = 0.0  # no constant to make up for it, or no need; zeros stay zeros
         spread = float(np.sqrt(_mean((value - centre) ** 2, by_cell))) or 1.0
         columns.append(np.full(count, len(names), dtype=np.int64))
         data.append((value - centre) / spread)
         names.append(one.name)
-        magnitude = np.array([by_cell @ np.abs(value)], dtype=np.float64)
+        magnitude = np.array([(by_cell * np.abs(value)).sum()], dtype=np.float64)
         parts.append((np.array([one.total]), magnitude, np.array([centre]), np.array([spread])))
     wanted, magnitude, shift, scale = (np.concatenate(part) for part in zip(*parts, strict=True))
     start = np.arange(0, count * len(variables) + 1, len(variables))
@@ -150,7 +152,7 @@ def _assembled(
 
 
 def _mean(value: FloatArray, weight: FloatArray) -> float:
-    return float(weight @ value) / float(weight.sum())
+    return float((weight * value).sum() / weight.sum())  # not a BLAS product, which would start threads
 
 
 def _constant(one: _Variable, code: IntArray) -> Margin | None:

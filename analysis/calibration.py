@@ -204,9 +204,13 @@ def calibrate(
         stages = design.stages
         found = found.averaged(stages[0].of_unit[stages.unit], design.weight)
 
+    known: list[FloatArray] = []  # λ of the whole sample: replicates start from there
+
     def factors(weight: FloatArray) -> FloatArray:
-        normal = found.normal(weight)
-        factor = fit(found.x, weight, found.target, DISTANCES[method], limits, normal)
+        start = known[0] if known else None
+        factor, reached = fit(found.x, weight, found.target, DISTANCES[method], limits, found.normal(weight), start)
+        known.append(reached)
+        del known[1:]
         _require_met(found, weight, factor, limits)
         return factor
 
@@ -291,10 +295,10 @@ def _newton(weight: FloatArray, margins: list[Margin], swept: FloatArray, tolera
     normal = _normal_of(x, margins)
     start = weight * swept
     if np.isfinite(start).all() and (start.min() > 1e-12 * start.max()):
-        more = fit(x, start, target, DISTANCES["raking"], (0.0, np.inf), normal(start))
+        more, _ = fit(x, start, target, DISTANCES["raking"], (0.0, np.inf), normal(start))
         if np.abs(x.T @ (start * more) / target - 1).max() <= tolerance:
             return swept * more
-    factor = fit(x, weight, target, DISTANCES["raking"], (0.0, np.inf), normal(weight))
+    factor, _ = fit(x, weight, target, DISTANCES["raking"], (0.0, np.inf), normal(weight))
     reached = x.T @ (weight * factor)
     if np.abs(reached / target - 1).max() <= tolerance:
         return factor
@@ -317,7 +321,7 @@ def _without_weight(margin: Margin, position: int) -> Problem:
 
 
 def _require_met(found: Auxiliary, weight: FloatArray, factor: FloatArray, bounds: Bounds) -> None:
-    reached = found.unscaled(found.x.T @ (weight * factor), float(weight @ factor))
+    reached = found.unscaled(found.x.T @ (weight * factor), float((weight * factor).sum()))
     size = np.maximum(np.abs(found.wanted), 1e-3 * found.magnitude)
     missed = np.flatnonzero(~(np.abs(reached - found.wanted) <= _MET * np.where(size > 0, size, 1.0)))
     if len(missed) == 0:

@@ -21,7 +21,7 @@ FloatArray = NDArray[np.float64]
 Bounds = tuple[float, float]
 
 _STEPS = 200
-_EXACT = 1e-14  # a misfit below this share of the total is rounding
+_NEAR, _EXACT = 1e-9, 1e-13  # shares of the totals: from here Newton's full steps are enough; the rest is rounding
 _RIDGE = 1e-9  # share of the full X'WX that keeps a step finite where many cells lie at a bound
 
 
@@ -109,20 +109,24 @@ def fit(
     distance: Distance,
     bounds: Bounds,
     normal: NormalEquations,
-) -> FloatArray:
-    """Factors F(Xλ), shape (cells,), with X'(w F(Xλ)) = target where such λ exist, else as near as the steps came.
+    start: FloatArray | None = None,
+) -> tuple[FloatArray, FloatArray]:
+    """Factors F(Xλ), shape (cells,), with X'(w F(Xλ)) = target where such λ exist, else as near as the steps came; λ.
 
     Newton's method on the convex D(λ) = Σ w ∫F(x'λ) − λ'target, each step halved until D falls (Deville and Särndal
     1992, section 3). Where steps fail, because cells at a bound leave X'WF'X without full rank, more of X'WX is added.
 
     normal : the equations X'WX, also those of the distances' first step
+    start : λ to begin with, such as that of a similar sample; None: 0, where the factor is 1
     """
     size = np.maximum(np.abs(target), 1e-3 * (abs(x).T @ np.abs(weight)))
     size = np.where(size > 0, size, 1.0)
-    lam, u = np.zeros(x.shape[1]), np.zeros(x.shape[0])
-    best, ridge = distance.factor(u, bounds), _RIDGE
+    lam = np.zeros(x.shape[1]) if start is None else start
+    u = np.asarray(x @ lam)
+    best, nearest, ridge = distance.factor(u, bounds), lam, _RIDGE
     misfit = target - x.T @ (weight * best)
-    least, value = float(np.abs(misfit / size).max(initial=0)), float(weight @ distance.integral(u, bounds))
+    least = float(np.abs(misfit / size).max(initial=0))
+    value = _sum(weight * distance.integral(u, bounds)) - _sum(target * lam)
     stalled = 0
     for _ in range(_STEPS):
         if least <= _EXACT or stalled > 2:
@@ -134,15 +138,19 @@ def fit(
         )[:, 0]
         found = _shortened(x, weight, target, distance, bounds, (lam, u, value, least), step, size)
         if found is None:
-            stalled += ridge > 1e-6 or least <= 1e-10
+            if least < _NEAR and ridge == _RIDGE:
+                break
+            if least < _NEAR:
+                ridge = _RIDGE
+                continue
+            stalled += ridge > 1e-6
             ridge = min(max(ridge * 1e3, _RIDGE), 1.0)
             continue
         lam, u, value, misfit, worst = found
         ridge = max(ridge / 1e2, _RIDGE)
-        stalled = stalled + 1 if worst > 0.5 * least and worst < 1e-11 else 0
         if worst < least:
-            best, least = distance.factor(u, bounds), worst
-    return best
+            best, nearest, least = distance.factor(u, bounds), lam, worst
+    return best, nearest
 
 
 def _shortened(
@@ -157,11 +165,11 @@ def _shortened(
 ) -> tuple[FloatArray, FloatArray, float, FloatArray, float] | None:
     """The point after the longest of step, step/2, step/4 … at which D falls, or the misfit does."""
     lam, _, value, least = state
-    for halvings in range(30):
+    for halvings in range(1 if least < _NEAR else 30):
         share = 0.5**halvings
         there = lam + share * step
         v = np.asarray(x @ there)
-        reached = float(weight @ distance.integral(v, bounds)) - float(target @ there)
+        reached = _sum(weight * distance.integral(v, bounds)) - _sum(target * there)
         misfit = target - x.T @ (weight * distance.factor(v, bounds))
         worst = float(np.abs(misfit / size).max())
         if not np.isfinite(worst):
@@ -169,6 +177,11 @@ def _shortened(
         if worst < 0.9 * least or reached < value - 1e-13 * abs(value):
             return there, v, reached, misfit, worst
     return None
+
+
+def _sum(values: FloatArray) -> float:
+    """Not by a BLAS product, which would start threads that cost more than they bring."""
+    return float(values.sum())
 
 
 # ---- proportional fitting

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.compiled import compiled
 from analysis.labels import IntArray
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-_BLOCK = 1 << 20  # numbers of X held at once as a full table
+_MANY = 1500  # columns of which X'WX is kept as a sparse matrix
 _COLLINEAR = 1e-11  # of a squared length: what remains of a column less than this is implied by the others
 
 
@@ -61,18 +62,16 @@ class NormalEquations:
         return np.asarray((self.x.T @ self.weight)[self.first.start : self.first.stop], dtype=np.float64)
 
     @cached_property
-    def _blocks(self) -> tuple["csr_array[Any, tuple[int, int]]", FloatArray]:
+    def _blocks(self) -> tuple[Any, FloatArray]:
         """Other columns against the first classification, and the generalised inverse of what it leaves of them."""
-        from scipy.sparse import csr_array
-
-        product = csr_array(_gram(self.x, self.weight))
-        rows = csr_array(product[self.other])
-        cross = csr_array(rows[:, np.arange(self.first.start, self.first.stop, dtype=np.int64)])
-        square = np.asarray(rows[:, self.other].toarray(), dtype=np.float64)
+        product = _products(self.x, self.weight)
+        rows = product[self.other]
+        cross = rows[:, np.arange(self.first.start, self.first.stop, dtype=np.int64)]
+        square = _full(rows[:, self.other])
         length = np.diag(square).copy()
         if len(self.first):
-            square -= np.asarray(((cross * _inverted(self.diagonal)) @ cross.T).toarray())
-        scale = np.sqrt(np.where(length > 0, 1 / np.where(length > 0, length, 1.0), 0.0))
+            square -= _full((cross * _inverted(self.diagonal)) @ cross.T)
+        scale = np.sqrt(_inverted(np.maximum(length, 0.0)))
         return cross, _generalised_inverse(square * scale * scale[:, None]) * scale * scale[:, None]
 
     def solve(self, right: FloatArray) -> FloatArray:
@@ -89,17 +88,31 @@ class NormalEquations:
         return result
 
 
-def _gram(x: "csr_array[Any, tuple[int, int]]", weight: FloatArray) -> Any:
-    """X'WX; by blocks of full rows where X has few zeros."""
-    cells, columns = x.shape
-    if x.nnz <= 0.2 * cells * columns:
-        return x.T @ x.multiply(weight[:, None]).tocsr()
+def _products(x: "csr_array[Any, tuple[int, int]]", weight: FloatArray) -> Any:
+    """X'WX: a full matrix, or a sparse one where there are many columns."""
+    columns = int(x.shape[1])
+    if columns > _MANY:
+        from scipy.sparse import csr_array
+
+        return csr_array(x.T @ x.multiply(weight[:, None]).tocsr())
     result = np.zeros((columns, columns))
-    step = max(_BLOCK // max(columns, 1), 1)
-    for a in range(0, cells, step):
-        block = x[a : a + step].toarray()
-        result += block.T @ (block * weight[a : a + step, None])
+    _add_products(x.indptr, x.indices, x.data, weight, result)
     return result
+
+
+@compiled
+def _add_products(
+    start: NDArray[Any], column: NDArray[Any], value: FloatArray, weight: FloatArray, result: FloatArray
+) -> None:
+    for row in range(len(weight)):
+        for a in range(start[row], start[row + 1]):
+            share = weight[row] * value[a]
+            for b in range(start[row], start[row + 1]):
+                result[column[a], column[b]] += share * value[b]
+
+
+def _full(matrix: Any) -> FloatArray:
+    return np.array(matrix.toarray() if hasattr(matrix, "toarray") else matrix, dtype=np.float64)
 
 
 def _inverted(values: FloatArray) -> FloatArray:
