@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import analysis
-from analysis.intervals import logit
+from analysis.intervals import beta, clopper_pearson, korn_graubard, logit, wilson
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "benchmarks"
 PS, NS = (0.5, 0.85, 0.97), (30, 60, 100, 300, 1000, 3000)
@@ -140,10 +140,15 @@ def intervals(case: Case, made: Samples, y: Samples, rng: np.random.Generator) -
         estimates = analysis.mean(design, y["y"], by=by)
         yield "t", estimates
         yield "logit", on_logit(estimates, 1.0, 5.0)
+        yield "korn_graubard", on_shares(estimates, korn_graubard, 1.0, 5.0)
     elif case.measure == "index":
         estimates = analysis.ratio(design, y["top"], y["valid"], by=by)
         yield "logit", on_logit(estimates, 0.0, 1.0)
+        yield "few: korn_graubard", switched(estimates)
         yield "t", estimates
+        yield "korn_graubard", on_shares(estimates, korn_graubard, 0.0, 1.0)
+        yield "beta", on_shares(estimates, beta, 0.0, 1.0)
+        yield "wilson", on_shares(estimates, wilson, 0.0, 1.0)
     else:
         for method in ("mean", "beta", "logit"):
             yield method, analysis.quantile(design, y["y"], 0.5, by=by, interval=method)
@@ -151,8 +156,39 @@ def intervals(case: Case, made: Samples, y: Samples, rng: np.random.Generator) -
 
 def on_logit(estimates: analysis.Estimates, low: float, high: float) -> Any:
     """The same estimates with the interval of the index: logit on the measure's own range."""
-    bounds = logit(estimates.value, estimates.se, estimates.df, estimates.level, low, high)
+
+    def rule(share: Floats, se: Floats, df: Floats, _: Any, level: float) -> Any:
+        return logit(share, se, df, level)
+
+    return on_shares(estimates, rule, low, high)
+
+
+def switched(estimates: analysis.Estimates, least: float = 3.0) -> Any:
+    """Logit, but Korn–Graubard where fewer than `least` responses' worth are dissatisfied, or satisfied."""
+    often, few = on_logit(estimates, 0.0, 1.0), on_shares(estimates, korn_graubard, 0.0, 1.0)
+    size = np.fmin(estimates.n, estimates.n_eff)
+    scarce = size * np.minimum(estimates.value, 1 - estimates.value) < least
+    bounds = (np.where(scarce, a, b) for a, b in ((few.ci_low, often.ci_low), (few.ci_high, often.ci_high)))
     return _Bounds(*bounds, estimates.n_eff, estimates.df)
+
+
+def on_shares(estimates: analysis.Estimates, rule: Any, low: float, high: float) -> Any:
+    """The same estimates with an interval made for shares, on their place in their range.
+
+    Where the standard error is 0 it is Clopper–Pearson's for n, as in `index` (rows of equal weight).
+    """
+    width, level = high - low, estimates.level
+    share, se = (estimates.value - low) / width, estimates.se / width
+    bounds = rule(share, se, estimates.df, estimates.n, level)
+    exact = clopper_pearson(share, estimates.n.astype(np.float64), level)
+    lower, upper = (np.where(se == 0, sure, found) for sure, found in zip(exact, bounds, strict=True))
+    known = estimates.df >= 1
+    return _Bounds(
+        np.where(known, low + width * lower, np.nan),
+        np.where(known, low + width * upper, np.nan),
+        estimates.n_eff,
+        estimates.df,
+    )
 
 
 @dataclass(frozen=True)

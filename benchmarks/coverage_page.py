@@ -130,16 +130,16 @@ def _draw(
         "wilson": ("#741b47", "D", ":"),
         "t": ("#990000", "x", "-"),
     }
-    figure, axes = plt.subplots(len(_SAMPLINGS), len(PS), figsize=(11, 12), sharex=True, sharey=True)
+    figure, axes = plt.subplots(
+        len(_SAMPLINGS), len(PS), figsize=(11, 12), sharex=True, sharey=True, layout="constrained"
+    )
     for row, sampling in enumerate(_SAMPLINGS):
         for column, p in enumerate(PS):
             axis = axes[row, column]
             for level, words in lines:
-                axis.axhline(level, color="#666666", linewidth=0.8, linestyle="-" if level in (95, 2.5) else "--")
-                if row == 0 and column == 0:
-                    axis.annotate(
-                        words, (NS[-1], level), (0, -2), textcoords="offset points", ha="right", va="top", fontsize=7
-                    )
+                axis.axhline(
+                    level, color="#666666", linewidth=0.8, linestyle=(0, (6, 3)) if level == BAR else "-", label=words
+                )
             for place, method in enumerate(SHARES):
                 some = {case.n: figures[place] for case, figures in found.items() if _is(case, sampling, p)}
                 ns = sorted(some)
@@ -158,9 +158,8 @@ def _draw(
     for axis in axes[-1]:
         axis.set_xlabel("n, rows of the sample")
     handles, names = axes[0, 0].get_legend_handles_labels()
-    figure.suptitle(f"{label} (SIMULATED; values beyond the axis are drawn at its edge)", y=0.985, fontsize=12)
-    figure.legend(handles, names, loc="upper center", bbox_to_anchor=(0.5, 0.97), ncols=len(SHARES), frameon=False)
-    figure.tight_layout(rect=(0, 0, 1, 0.945))
+    figure.suptitle(f"{label} (SIMULATED; values beyond the axis are drawn at its edge)", fontsize=12)
+    figure.legend(handles, names, loc="outside lower center", ncols=len(names), frameon=False)
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 
