@@ -18,6 +18,7 @@ Centre = Literal["mean", "estimate"]
 
 _LARGEST = 1 << 28  # numbers in the largest matrix of multipliers that is written out
 _BLOCK = 1 << 22  # multipliers written out at a time while sums are formed
+WORK = 3 * 10**8  # multiplications spent on the ranks of one domain, variable by variable
 MANY = 1000  # replicates of which the rank is not looked for domain by domain
 _NEW = 1e-5  # the part of a replicate's weights that must be new for it to add to the rank, as in R's degf()
 
@@ -236,8 +237,9 @@ class Replicates:
     def domain_df(self, units: IntArray) -> float:
         """Degrees of freedom of a domain that has rows in `units`: rank of their replicate weights − 1, at most `df`.
 
-        As R's `degf(subset(design, …))`. With more than 1,000 replicates of which nothing is known but their numbers,
-        the rank is taken to be that of the whole design or the number of units.
+        As R's `degf(subset(design, …))`. Where that is much work, because nothing is known of the replicates but their
+        numbers, missing answers lower the rank only through the number of units left; with more than 1,000 replicates
+        the domain does, too.
         """
         return float(self.domain_dfs(units, np.ones((len(units), 1), dtype=bool))[0])
 
@@ -255,14 +257,20 @@ class Replicates:
         if self.group is not None:
             found = self._span(units, answered)
         else:
-            ranks: dict[bytes, int] = {}
-            for column in answered.T:
-                if column.tobytes() not in ranks:
-                    chosen = units[column]
-                    many = self.count > MANY
-                    ranks[column.tobytes()] = len(chosen) if many else _rank(self.multipliers, chosen)
-            found = np.array([ranks[column.tobytes()] for column in answered.T])
+            found = self._ranks(units, answered)
         return np.asarray(np.minimum(found - 1.0, self.df))
+
+    def _ranks(self, units: IntArray, answered: NDArray[np.bool_]) -> IntArray:
+        """Rank of the multipliers of the units that answered each variable, from the numbers themselves."""
+        columns = [column.tobytes() for column in answered.T]
+        distinct = dict(zip(columns, answered.T, strict=True))
+        left = answered.sum(axis=0)
+        if self.count > MANY:
+            return np.asarray(left)
+        if len(distinct) * len(units) * self.count**2 > WORK:
+            return np.asarray(np.minimum(left, _rank(self.multipliers, units[answered.any(axis=1)])))
+        ranks = {key: _rank(self.multipliers, units[column]) for key, column in distinct.items()}
+        return np.array([ranks[key] for key in columns])
 
     def _span(self, units: IntArray, answered: NDArray[np.bool_]) -> IntArray:
         """Rank of the multipliers of the units that answered, from how many of each group there are."""

@@ -12,7 +12,7 @@ from analysis.design import SurveyDesign
 from analysis.errors import AnalysisError, Problem
 from analysis.hadamard import hadamard
 from analysis.labels import IntArray, compact
-from analysis.replicate_weights import Centre, Dense, LeaveOneOut, Replicates
+from analysis.replicate_weights import MANY, WORK, Centre, Dense, LeaveOneOut, Replicates
 from analysis.stages import Stage
 
 FloatArray = NDArray[np.float64]
@@ -105,7 +105,7 @@ def bootstrap(design: SurveyDesign, replicates: int, kind: Bootstrap, seed: int 
     scale *= _averaged(design, lone)
     name = {"rao_wu": "Rao and Wu", "canty_davison": "Canty and Davison"}[kind]
     unit, ones = _of_row(design, stage), np.ones(replicates)
-    return Replicates(f"bootstrap ({name})", unit, form, scale, ones, centre, stage.group)
+    return Replicates(f"bootstrap ({name})", unit, form, scale, ones, centre, _independent(stage, replicates))
 
 
 def _rao_wu(stage: Stage, replicates: int, rng: np.random.Generator) -> Dense:
@@ -173,8 +173,14 @@ def _preston(design: SurveyDesign, replicates: int, rng: np.random.Generator, ce
         result += above * (step[stage.group][:, None] * (ratio * kept - 1))[stage.of_unit]
         above *= (np.sqrt(ratio) * kept)[stage.of_unit]
     rscales = np.full(replicates, 1 / (replicates - 1))
-    group = stages[0].group if len(stages.stages) == 1 else None
+    group = _independent(stages[0], replicates) if len(stages.stages) == 1 else None
     return Replicates("bootstrap (Preston)", stages.unit, Dense(result), 1.0, rscales, centre, group)
+
+
+def _independent(stage: Stage, replicates: int) -> IntArray | None:
+    """Strata, within which draws of many PSUs are independent; a few may repeat one another: None, to be looked at."""
+    few = replicates <= MANY and len(stage.group) * replicates**2 <= WORK
+    return None if few else stage.group
 
 
 # ---- parts of a design

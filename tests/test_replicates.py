@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis import AnalysisError, SurveyDesign, replicate_weights, total
+from analysis import AnalysisError, SurveyDesign, mean, replicate_weights, total
 from analysis.hadamard import hadamard
 from analysis.replicate_weights import Calibrated, Dense, Replicates
 from analysis.replicates import recalibrated, replicate, replicate_design
@@ -88,6 +89,16 @@ def test_balanced_halves_are_those_of_r(name: str) -> None:
     frame, ours = data("brr.csv"), made(name)
     rows = theirs.loc[list(zip(frame["stratum"], frame["psu"], strict=True))].to_numpy()
     assert np.abs(ours.multiplier[ours.unit] - rows).max() < 1e-15
+
+
+def test_a_domain_in_one_psu_has_no_degrees_of_freedom_and_no_interval() -> None:
+    base = design("replicates", "small")
+    y, psu = data("small.csv")["time_min"], data("small.csv")["psu"]
+    for method in ("jackknife", "bootstrap"):
+        found = mean(replicate(base, method, replicates=40, seed=1), y, by=np.where(psu == "p05", "one", "rest"))
+        assert (found["one", "time_min"].se, found["one", "time_min"].df) == (0, 0)
+        assert np.isnan(found["one", "time_min"].ci_low)
+        assert found["rest", "time_min"].se > 0
 
 
 # ---- sums without a matrix
@@ -197,12 +208,12 @@ def test_df_is_the_rank_of_the_replicate_weights_less_one(seed: int, size: int, 
     base = sample(6, 6, 4, 60)
     ours = {
         "jackknife": lambda: jackknife(base, "mean"),
-        "rao_wu": lambda: bootstrap(base, 120, "rao_wu", seed, "mean"),
+        "rao_wu": lambda: replace(bootstrap(base, 120, "rao_wu", seed, "mean"), group=base.stages[0].group),
         "few": lambda: bootstrap(base, 9, "rao_wu", 1, "mean"),
         "brr": lambda: balanced(base, 0.3, "mean"),
     }[kind]()
     units = np.random.default_rng(seed).permutation(ours.units)[:size]
-    by_rank = Replicates(ours.method, ours.unit, ours.multipliers, ours.scale, ours.rscales, ours.centre)
+    by_rank = replace(ours, group=None)
     assert ours.domain_df(units) == by_rank.domain_df(units)
     answered = np.random.default_rng(seed).random((size, 3)) < 0.7
     assert ours.domain_dfs(units, answered).tolist() == [ours.domain_df(units[column]) for column in answered.T]
@@ -217,6 +228,23 @@ def test_df_with_a_lone_psu_is_the_rank_less_one(policy: str) -> None:
     object.__setattr__(lone, "lone_psu", policy)
     ours = jackknife(lone, "mean")
     assert ours.df == np.linalg.matrix_rank(ours.multiplier) - 1 == (19 if policy == "adjust" else 18)
+
+
+def test_ranks_that_are_much_work_follow_the_domain_and_the_units_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    base = sample(6, 6, 4, 400)
+    weight, cell = base.weight, np.random.default_rng(1).integers(3, size=400)
+    target = np.bincount(cell, weights=weight) * [1.1, 1.2, 0.8]
+    after = weight * np.array([1.1, 1.2, 0.8])[cell]
+    made = jackknife(base, "mean")
+    ours = recalibrated(made, cell, np.eye(3), weight, after, lambda by_cell: target / by_cell)
+    units = np.flatnonzero(np.random.default_rng(2).random(ours.units) < 0.7)
+    answered = np.column_stack([np.ones(len(units), bool), np.arange(len(units)) < 7, np.zeros(len(units), bool)])
+    exact = [np.linalg.matrix_rank(ours.multiplier[units[column]]) - 1 for column in answered.T]
+    assert ours.domain_dfs(units, answered).tolist() == exact
+    monkeypatch.setattr(replicate_weights, "WORK", 0)
+    assert ours.domain_dfs(units, answered).tolist() == [exact[0], 6, -1]
+    monkeypatch.setattr(replicate_weights, "MANY", 5)
+    assert ours.domain_dfs(units, answered).tolist() == [ours.df, 6, -1]
 
 
 # ---- deviations
