@@ -77,6 +77,23 @@ def weights(classes: list[plots.WeightClass]) -> plots.Drawing:
     )  # fmt: skip
 
 
+def centres(labels: list[str]) -> plots.Drawing:
+    lines = [
+        plots.ScoreLine(
+            label, plots.Point(90 - row / 5, 88 - row / 5, 92 - row / 5, "above"), "", (f"{90 - row / 5:.1f}",)
+        )
+        for row, label in enumerate(labels)
+    ]
+    return plots.draw_centres(
+        wording(),
+        lines,
+        axis=lambda floor: f"trục từ {floor:.0f}",
+        reference=85,
+        reference_label="mốc 85",
+        empty="chưa trung tâm nào",
+    )
+
+
 def every_plot(labels: list[str]) -> list[plots.Drawing]:
     return [
         scores(labels),
@@ -165,7 +182,20 @@ def test_any_number_of_rows_is_drawn(labels: list[str]) -> None:
         assert all(label in words_of(drawing.svg) for label in labels)
 
 
+def test_a_hundred_and_twenty_five_centres_fit_a_page() -> None:
+    """Every name and value is there, in two columns, on a sheet no higher than a printed A4 page of the same width."""
+    labels = [f"Trung tâm {number}" for number in range(125)]
+    drawing = centres(labels)
+    said = words_of(drawing.svg)
+    assert all(f"{label} " in f"{said} " for label in labels) and said.count("mốc 85") >= 2
+    root = ElementTree.fromstring(drawing.svg)
+    width, height = (float(root.get(name, "0pt").removesuffix("pt")) for name in ("width", "height"))
+    assert height / width < 1.4
+    assert words_of(centres(labels[:9]).svg).count("mốc 85") < said.count("mốc 85")
+
+
 def test_everything_hidden_or_empty_is_still_drawn() -> None:
+    assert "chưa trung tâm nào" in words_of(centres([]).svg)
     assert words_of(scores(["a", "b"], hidden={0, 1}).svg).count("không công bố") == 2
     assert "không có" in words_of(weights([]).svg)
     assert "Đất đai" in words_of(responses([]).svg)

@@ -297,6 +297,39 @@ class TestStatesOfAWave:
         assert whole.value is not None
         assert f"{whole.value:.2f}".replace(".", "," if language == "vi" else ".") in page.text
 
+    def test_every_centre_stands_in_the_table_and_those_published_in_the_plot(self, tmp_path: Path) -> None:
+        columns, register = extracts.many(1500, centres=6, fields=3)
+        kept = (columns["centre"] != "C002") | (columns["local_day"] == extracts.day(0)) & (
+            columns["field"] == "dat-dai"
+        )
+        columns = {name: values[kept] for name, values in columns.items()}
+        result = score_wave(read_extract(extracts.write(tmp_path, columns, register)))
+        page = report(result, tmp_path)
+        lines = {row[0]: row[1:] for row in page.rows if row and row[0].startswith("Xã C0") and len(row) > 6}
+        assert list(lines) == [f"Xã C00{number}" for number in range(1, 7)]
+        assert lines["Xã C002"][0].startswith("không công bố")
+        drawn = (tmp_path / "report" / "centres.svg").read_text(encoding="utf-8")
+        shown = [row for row in result.scores if row.domain_kind == "centre" and row.measure == "index" and row.value]
+        assert 0 < len(shown) < 6
+        for code in range(1, 7):
+            assert (f"Xã C00{code}" in drawn) == (f"C00{code}" in {row.domain for row in shown})
+
+    def test_no_weight_tells_how_few_share_the_dossiers_of_a_field(self, tmp_path: Path) -> None:
+        """Three answers of one centre stand for 300 dossiers: a weight of 100 would say that they are three."""
+        fields = ["chung-thuc"] * 300 + ["dat-dai"] * 100 + ["y-te"] * 3
+        rows = [
+            extracts.response(
+                centre="C00" if field == "y-te" else f"C0{i % 3}", local_day=extracts.day(i % 7), field=field
+            )
+            for i, field in enumerate(fields)
+        ]
+        register = [extracts.register_row(f"C0{c}", field, 100) for c in range(3) for field in dict.fromkeys(fields)]
+        result = score_wave(read_extract(extracts.write(tmp_path, rows, register)))
+        assert result.weighting.design.weight.max() == pytest.approx(100)
+        page = report(result, tmp_path)
+        lines = {row[0]: row[1:] for row in page.rows if row}
+        assert float(lines["Trọng số lớn nhất"][0].replace(",", ".")) < 10
+
     def test_a_handful_of_responses(self, tmp_path: Path) -> None:
         rows = [extracts.response(local_day=extracts.day(number)) for number in range(3)]
         register = [extracts.register_row("C01", extracts.FIELDS[0], 40)]

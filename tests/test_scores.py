@@ -352,6 +352,17 @@ def test_a_table_hidden_as_a_whole_is_not_counted_elsewhere(tmp_path: Path) -> N
     assert [table["responses"] for table in quality["tables"]] == [90, None, 20] and quality["blank_together"] == 11
 
 
+def test_a_hidden_table_takes_the_next_one_along_where_nothing_was_left_out(tmp_path: Path) -> None:
+    """All responses are counted openly: less those of the other two tables they would be the three who filed."""
+    rows = [response(centre=f"C0{i % 3}", local_day=day(i % 7)) for i in range(90)]
+    rows += [response(VISIT=1)] * 3 + [response(VISIT=3)] * 20
+    found = score_wave(
+        read_extract(write(tmp_path, rows, [register_row(f"C0{c}", "chung-thuc", 100) for c in range(3)]))
+    )
+    assert {row.responses for row in (*found.filed, *found.asked)} == {None}
+    assert found.left_out.kept == {"received": 90, "filed": None, "asked": None} and found.left_out.together == 23
+
+
 def test_no_share_of_answers_tells_how_many_answered_a_hidden_factor(tmp_path: Path) -> None:
     """Three made feedback in one field: a share of answers times the answers of the index would be that count."""
     fields = ("chung-thuc", "y-te")

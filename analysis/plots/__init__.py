@@ -49,7 +49,7 @@ __all__ = [
 
 ROW = 0.36
 LABELS = 2.0
-THIN_ROW, THIN_LABELS, THIN, IN_ONE_COLUMN = 0.135, 1.25, 7.0, 30
+THIN_ROW, THIN_LABELS, THIN, IN_ONE_COLUMN = 0.118, 1.25, 7.0, 30
 """Of centres: inches a row, inches for the name, points of its letters, and how many stand in one column."""
 Shape = Literal["above", "below", "cannot_tell", "none", "plain"]
 #: marker, colour, face: the meaning of a verdict is a shape and a word, colour only helps.
