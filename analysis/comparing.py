@@ -81,8 +81,8 @@ def compare(
     Raises
     ------
     AnalysisError
-        where nothing is common; where two designs share PSUs and cannot be united: of replicate weights, of several stages,
-        or with fpc that disagree.
+        where nothing is common; where two designs share PSUs and cannot be united: replicate weights, fpc that disagree,
+        several stages in a table.
 
     Notes
     -----

@@ -1,6 +1,6 @@
 """Stages of sampling: which units each stage drew, from which group, and the factor its variance carries.
 
-Public: Stage, Stages, build_stages.
+Public: Stage, Stages, build_stages, per_stage.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -106,7 +106,7 @@ def build_stages(
     nest: bool,
 ) -> Stages:
     """Parse the labels of every stage; refuse what contradicts itself."""
-    strata, psus, fpcs = _per_stage(stratum), _per_stage(psu), _per_stage(fpc)
+    strata, psus, fpcs = per_stage(stratum), per_stage(psu), per_stage(fpc)
     count = max(len(psus), 1)
     for name, given in (("stratum", strata), ("fpc", fpcs)):
         if len(given) > count:
@@ -131,7 +131,7 @@ def build_stages(
     return _assemble(levels)
 
 
-def _per_stage(labels: Labels | Sequence[Labels] | None) -> list[Any]:
+def per_stage(labels: Labels | Sequence[Labels] | None) -> list[Any]:
     if labels is None:
         return []
     if isinstance(labels, (list, tuple)) and len(labels) and np.ndim(labels[0]) == 1 and not isinstance(labels[0], str):

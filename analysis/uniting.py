@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from analysis.design import SurveyDesign
 from analysis.errors import AnalysisError, Problem
 from analysis.labels import IntArray
+from analysis.stages import per_stage
 from analysis.variance import ReplicateScores, Scores, TaylorScores, deviations
 
 if TYPE_CHECKING:
@@ -176,8 +177,16 @@ def _several(groups: list[list[SurveyDesign]]) -> United:
     designs = [group[0] for group in groups]
     if any(design.replicates is not None for design in designs):
         raise AnalysisError(_cannot("replicate weights of two designs are not drawn together"))
-    if any(len(design.stages.stages) > 1 for design in designs):
-        raise AnalysisError(_cannot("with several stages of sampling it must be known which later units are the same"))
+    united, places = _by_rows(designs) if any(len(one.stages.stages) > 1 for one in designs) else _by_units(designs)
+    return United(
+        united,
+        tuple(design for group in groups for design in group),
+        tuple(place for group, place in zip(groups, places, strict=True) for _ in group),
+    )
+
+
+def _by_units(designs: Sequence[SurveyDesign]) -> tuple[SurveyDesign, list[IntArray]]:
+    """A design of one row a first-stage unit, and what unit of it each unit of the given designs is."""
     labels = [_labels(design) or () for design in designs]
     every = [unit for units in labels for unit in units]
     united = SurveyDesign(
@@ -188,12 +197,33 @@ def _several(groups: list[list[SurveyDesign]]) -> United:
         lone_psu=designs[0].lone_psu,
         nest=True,
     )
-    places = np.split(united.stages.unit, np.cumsum([len(units) for units in labels])[:-1])
-    return United(
-        united,
-        tuple(design for group in groups for design in group),
-        tuple(place for group, place in zip(groups, places, strict=True) for _ in group),
+    return united, np.split(united.stages.unit, np.cumsum([len(units) for units in labels])[:-1])
+
+
+def _by_rows(designs: Sequence[SurveyDesign]) -> tuple[SurveyDesign, list[IntArray]]:
+    """The same from the rows of all, with the labels of every stage."""
+    if any(design.source is not None for design in designs):
+        raise AnalysisError(_cannot("with several stages the rows must be in memory"))
+    columns: dict[str, list[NDArray[Any]] | None] = {}
+    for name in ("stratum", "psu", "fpc"):
+        stages = [per_stage(getattr(design, name)) for design in designs]
+        if len({len(one) for one in stages}) > 1:
+            raise AnalysisError(_cannot(f"{name} is given for other stages"))
+        labels = [[column_of(np.asarray(column).tolist()) for column in one] for one in stages]
+        columns[name] = [np.concatenate(column) for column in zip(*labels, strict=True)] or None
+    if columns["fpc"] is not None:
+        columns["fpc"] = [column.astype(np.float64) for column in columns["fpc"]]
+    weight = np.concatenate([design.weight for design in designs])
+    united = SurveyDesign(
+        weight, columns["stratum"], columns["psu"], columns["fpc"], lone_psu=designs[0].lone_psu, nest=True
     )
+    rows = np.split(united.stages.unit, np.cumsum([design.n for design in designs])[:-1])
+    places = []
+    for design, unit in zip(designs, rows, strict=True):
+        place = np.zeros(design.stages.units, dtype=np.int64)
+        place[design.stages.unit] = unit
+        places.append(place)
+    return united, places
 
 
 def column_of(labels: Iterable[Hashable]) -> NDArray[np.object_]:

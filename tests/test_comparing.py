@@ -4,6 +4,7 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -53,6 +54,31 @@ def test_fpc_is_kept_where_waves_share_psus() -> None:
     design, y, wave = stacked(a, b)
     design = SurveyDesign(design.weight, stratum=design.stratum, psu=design.psu, fpc=np.full(design.n, 40))
     assert compare(one, other).se == pytest.approx(pairwise(mean(design, y, by=wave)).se, rel=1e-10)
+
+
+def test_two_stages_with_fpc_are_united_stage_by_stage() -> None:
+    rng = np.random.default_rng(1)
+    frames = []
+    for wave in (1, 2):
+        commune = np.repeat(np.arange(10), 12)
+        village = commune * 100 + np.repeat(np.tile(rng.permutation(4)[:3], 10), 4)  # three of four, some in both waves
+        many = {"stratum": commune // 5, "commune": commune, "village": village, "n1": 20.0, "n2": 9.0, "wave": wave}
+        frames.append(pd.DataFrame(many | {"w": rng.uniform(1, 3, 120), "y": rng.normal(size=120) + commune / 5}))
+
+    def of(frame: pd.DataFrame) -> SurveyDesign:
+        stages = {"psu": [frame["commune"], frame["village"]], "fpc": [frame["n1"], frame["n2"]]}
+        return SurveyDesign(frame["w"], stratum=frame["stratum"], **stages)
+
+    found = compare(*(mean(of(frame), frame["y"]) for frame in frames))
+    both = pd.concat(frames, ignore_index=True)
+    whole = pairwise(mean(of(both), both["y"], by=both["wave"]))
+    assert found.single.se == pytest.approx(whole.single.se, rel=1e-12) and found.single.df == whole.single.df
+
+
+def test_an_fpc_that_only_one_wave_has_is_refused() -> None:
+    a, b = draw(1), draw(2)
+    with pytest.raises(AnalysisError, match="one of them has an fpc"):
+        compare(mean(made(a, fpc=np.full(len(a.y), 40)), a.y), mean(made(b), b.y))
 
 
 def test_waves_without_a_common_psu_are_independent() -> None:
