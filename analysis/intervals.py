@@ -90,4 +90,4 @@ def _quantile(df: FloatArray, level: float | FloatArray) -> FloatArray:
         return np.asarray(stdtrit(np.where(np.asarray(df) >= 1, df, np.nan), 1 - (1 - level) / 2), dtype=np.float64)
     degrees, place = np.unique(np.asarray(df), return_inverse=True)
     usable = np.where(degrees >= 1, degrees, np.nan)
-    return np.asarray(stdtrit(usable, 1 - (1 - level) / 2))[place.reshape(np.shape(df))]
+    return np.asarray(stdtrit(usable, 1 - (1 - level) / 2), dtype=np.float64)[place.reshape(np.shape(df))]

@@ -212,8 +212,8 @@ def command_of(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]
     return tuple(name), words[at:]
 
 
-SIMULATED = [("mo-phong-10-2026", "register.csv"), ("ho-mo-phong-10-2026", "margins.csv")]
-"""What a simulation leaves, where simulation.md looks for it."""
+SIMULATED = [("mo-phong-10-2026", "register.csv"), ("tutorial", "register.csv"), ("ho-mo-phong-10-2026", "margins.csv")]
+"""What a simulation leaves, where simulation.md and the tutorial look for it."""
 SHOWN = [*inline(), *(one for _, commands in blocks() for one in commands)]
 
 
