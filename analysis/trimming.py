@@ -40,9 +40,7 @@ class Trimmed:
     largest: float
 
 
-def trim(
-    design: SurveyDesign, lower: float | None = None, upper: float | None = None, rounds: Rounds = "strict"
-) -> SurveyDesign:
+def trim(design: SurveyDesign, lower: float | None, upper: float | None, rounds: Rounds = "strict") -> SurveyDesign:
     """Set weights outside the bounds to the bounds and give the difference to the other rows in equal parts.
 
     Parameters

@@ -26,7 +26,7 @@ def trimmed_by_hand(w: np.ndarray, low: float, high: float, rounds: int) -> np.n
 
 
 def test_the_weight_cut_off_goes_to_the_other_rows_in_equal_parts() -> None:
-    found = trim(SurveyDesign(W), upper=10, rounds="once")
+    found = trim(SurveyDesign(W), None, 10, "once")
     np.testing.assert_allclose(found.weight, [3.5, 4.5, 5.5, 6.5, 10])
 
 
@@ -84,7 +84,7 @@ def test_after_raking_the_residuals_stay_with_the_trimmed_weights() -> None:
     [
         (lambda: trim(SurveyDesign(W), 5, 2), ["bounds 5 and 2"]),
         (lambda: trim(SurveyDesign(W), np.nan, 2), ["bounds nan"]),
-        (lambda: trim(SurveyDesign(W)), ["no bound"]),
+        (lambda: trim(SurveyDesign(W), None, None), ["no bound"]),
         (lambda: trim(SurveyDesign(W), None, 5.9), ["mean weight 6 does not lie between -inf and 5.9"]),
         (lambda: trim(SurveyDesign(W), 6.5, 9), ["mean weight 6 does not lie"]),
         (lambda: trim(SurveyDesign(W), -5, -1), ["no weight is positive below -1"]),
