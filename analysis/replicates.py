@@ -51,20 +51,23 @@ def replicate(
 
     Returns
     -------
-    SurveyDesign with `replicates`; df = rank of the replicate weights − 1 = PSUs − strata (bootstrap: less when there
-    are fewer replicates)
+    SurveyDesign with `replicates`; df = rank of the replicate weights − 1: PSUs − strata, or less of few bootstraps
 
     Raises
     ------
     AnalysisError
-        naming strata with one PSU (unless the design's `lone_psu` treats them) or, for balanced halves, with an odd
-        number; for a design that has been calibrated; for rho or replicates out of range.
+        naming strata with one PSU (unless `lone_psu` treats them) or, for balanced halves, with an odd number; for a
+        design that has been calibrated or has replicates; for rho or replicates out of range.
 
     Notes
     -----
     variance = scale Σ_r rscales_r (θ_r − c)², with the scales of R's `as.svrepdesign`: jackknife (1 − f)(n − 1)/n,
     balanced halves 1/(R (1 − rho)²), bootstrap 1/(R − 1). The jackknife and the Canty–Davison bootstrap use the fpc of
     the first stage, Preston's that of all, the others none.
+
+    Balanced halves use R's Hadamard matrices; strata with an even number of PSUs above two are split into pairs in the
+    order of the rows (of a table: of the labels). Left on purpose: under lone_psu "average" R also scales up for strata
+    that were sampled completely, which need no average; here only PSUs without a variance count as the average.
 
     References
     ----------
@@ -105,6 +108,11 @@ def _check(design: SurveyDesign, method: str, replicates: int, rho: float, centr
         problems.append(Problem(f"{replicates!r} replicates", "replicates", "give a whole number, at least 2"))
     if not 0 <= rho < 1:
         problems.append(Problem(f"rho is {rho!r}", "rho", "give a number from 0 up to, but not, 1"))
+    elif rho and method != "fay":
+        problems.append(Problem(f"method {method!r} has no rho", "rho", 'leave it out, or choose method "fay"'))
+    if design.replicates is not None:
+        what = f"the design has replicates already: {design.replicates.method}"
+        problems.append(Problem(what, "design", "make replicates from the design as it was sampled"))
     if problems:
         raise AnalysisError(problems)
 

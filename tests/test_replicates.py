@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis import AnalysisError, SurveyDesign, mean, replicate_weights, total
+from analysis import AnalysisError, SurveyDesign, mean, post_stratify, replicate_weights, total
 from analysis.hadamard import hadamard
 from analysis.replicate_weights import Calibrated, Dense, Replicates
 from analysis.replicates import recalibrated, replicate, replicate_design
@@ -330,11 +330,20 @@ def test_a_replicate_that_cannot_meet_the_totals_is_named() -> None:
         ({"method": "bootstrap", "replicates": 2.5}, "2.5 replicates"),
         ({"method": "fay", "rho": 1.0}, "rho is 1.0"),
         ({"method": "fay", "rho": -0.1}, "rho is -0.1"),
+        ({"method": "brr", "rho": 0.3}, "method 'brr' has no rho"),
     ],
 )
 def test_options_out_of_range_are_refused(options: dict, word: str) -> None:
     with pytest.raises(AnalysisError, match=re.escape(word)):
         replicate(sample(1, 5, 4, 60), **options)
+
+
+def test_a_design_with_replicates_or_calibrated_weights_is_refused() -> None:
+    base = sample(1, 5, 4, 60)
+    with pytest.raises(AnalysisError, match=r"replicates already: jackknife \(JKn\)"):
+        replicate(replicate(base, "jackknife"), "bootstrap")
+    with pytest.raises(AnalysisError, match="been through post-stratification"):
+        replicate(post_stratify(base, base.stratum, {i: 90.0 for i in range(5)}), "jackknife")
 
 
 @pytest.mark.parametrize("method", ["jackknife", "bootstrap"])
