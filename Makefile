@@ -82,6 +82,7 @@ bench: $(VENV)/dev.stamp
 	@$(BIN)/python -m benchmarks.simulation_study
 	@$(BIN)/python -m benchmarks.coverage --write
 	@$(BIN)/python -m benchmarks.speed --write
+	@$(BIN)/python -m benchmarks.hundred_million --write
 
 # Known holes in the locked packages. Asks the package index, so it stays apart from the tests; a package that could
 # not be looked up fails the audit (--strict), for silence about it would read as "nothing known".

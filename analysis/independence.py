@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from analysis import quadratic_forms
 from analysis.contrasts import UnionDf, contrast
 from analysis.design import SurveyDesign
+from analysis.engine.columns import one
 from analysis.errors import AnalysisError, Problem
 from analysis.estimators import total
 from analysis.labels import IntArray, encode
@@ -217,9 +218,7 @@ def _ones(design: SurveyDesign) -> Any:
     """A variable that is 1 in every row of the arrays, or of the table."""
     if design.source is None:
         return np.ones(design.n, dtype=np.int8)
-    import ibis
-
-    return ibis.literal(1).name("one")
+    return one()
 
 
 def _shares(totals: FloatArray) -> FloatArray:

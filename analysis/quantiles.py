@@ -3,7 +3,7 @@
 Public: quantile.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import replace
 from itertools import product
 from typing import Any, Literal, get_args
@@ -16,6 +16,9 @@ from analysis.columns import MISSING as MISSING_CODE
 from analysis.columns import Columns, read_columns
 from analysis.design import SurveyDesign
 from analysis.distribution import MISSING, Distribution, Rule, at_or_below, distributions
+from analysis.engine.columns import table_columns, table_domains
+from analysis.engine.values import at_or_below as table_at_or_below
+from analysis.engine.values import sums_by_value
 from analysis.errors import AnalysisError, Problem
 from analysis.estimates import Estimates
 from analysis.estimators import mean
@@ -96,11 +99,12 @@ def quantile(
     https://doi.org/10.1080/00031305.1996.10473566
     """
     shares = _check(q, interval, rule, level, df)
-    design.require_rows("quantile")
     if (design.weight < 0).any():
         raise AnalysisError(
             Problem("a quantile needs weights ≥ 0", "design.weight", "calibrate with bounds that keep weights positive")
         )
+    if design.source is not None:
+        return _of_table(design, y, by, missing, np.ndim(q) == 0, shares, level, df, interval, rule)
     columns = read_columns(y, "y", design.n, missing)
     domains = read_domains(by, design.n)
     values, absent, code = columns.values, _missing(columns), domains.code
@@ -109,8 +113,43 @@ def quantile(
     value = np.stack([one.quantile(wanted, rule) for one in sorted_], axis=1)  # (domains, columns, shares)
     below = at_or_below(values, absent, code, value).reshape(design.n, -1)
     of = mean(design, below, by=by, level=level, missing=(MISSING,))
-    names = columns.names if np.ndim(q) == 0 else tuple(product(columns.names, map(float, shares)))
-    return _estimates(replace(of, variables=names), value, sorted_, interval, rule, df)
+    of = replace(of, variables=_names(columns.names, shares, np.ndim(q) == 0))
+    return _estimates(of, value, sorted_, interval, rule, df)
+
+
+def _names(variables: tuple[Hashable, ...], shares: FloatArray, one: bool) -> tuple[Hashable, ...]:
+    return variables if one else tuple(product(variables, map(float, shares)))
+
+
+def _of_table(
+    design: SurveyDesign,
+    y: Any,
+    by: Any,
+    missing: Collection[int],
+    one: bool,
+    shares: FloatArray,
+    level: float,
+    df: DegreesOfFreedom,
+    interval: QuantileInterval,
+    rule: Rule,
+) -> Estimates:
+    """Quantiles from the sums of weights by value, where the table is."""
+    if rule not in ("math", "school", "hf1", "hf2"):
+        design.require_rows(f"the rule {rule!r}")
+    source = design.source
+    assert source is not None
+    columns, domains = table_columns(source, y, "y", missing), table_domains(source, by)
+    nothing, count = np.zeros(0, dtype=np.int64), len(domains.labels)
+    sorted_ = [
+        distributions(value[:, None], nothing, place, count, weight, rule)[0]
+        for place, value, weight in sums_by_value(source, columns, domains)
+    ]
+    wanted = np.broadcast_to(shares, (count, len(shares)))
+    value = np.stack([part.quantile(wanted, rule) for part in sorted_], axis=1)
+    compared, below, of_domain = table_at_or_below(source, columns, domains, value)
+    of = mean(design.with_source(compared), below, by=of_domain, level=level)
+    of = replace(of, variables=_names(columns.names, shares, one))
+    return _estimates(of, value, sorted_, interval, rule, df)
 
 
 def _check(q: float | Sequence[float], interval: str, rule: str, level: float, df: str) -> FloatArray:

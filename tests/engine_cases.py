@@ -162,6 +162,9 @@ def estimates(survey: Survey, column: Column, by: Any) -> dict[str, Callable[[Su
         "index, mean of areas": lambda design: analysis.index(
             design, columns(*ITEMS), SPEC, "mean5", "area_mean", by=by
         ),
+        "quantile": lambda design: analysis.quantile(
+            design, columns("q1", "income"), [0.25, 0.5], by, rule="school", missing=(-9,)
+        ),
         "shares of answers": lambda design: analysis.answer_shares(design, columns(*ITEMS), SPEC, by=by),
     }
 

@@ -81,6 +81,17 @@ def test_expressions_and_booleans_are_variables_and_domains(path: Path) -> None:
     assert not difference(expected, found)
 
 
+def test_independence_of_two_columns(path: Path) -> None:
+    design = SurveyDesign("weight", "stratum", "psu", data=path)
+    arrays = SurveyDesign(*(SURVEY.array(name) for name in ("weight", "stratum", "psu")))
+    expected = analysis.test_independence(arrays, SURVEY.array("field"), SURVEY.array("sex"))
+    found = analysis.test_independence(design, "field", "sex")
+    assert (found.rows, found.columns) == (expected.rows, expected.columns)
+    assert found.statistic == pytest.approx(expected.statistic, rel=1e-9) and found.p_value == pytest.approx(
+        expected.p_value, rel=1e-8
+    )
+
+
 def test_all_answers_alike_give_exactly_that_share(path: Path) -> None:
     design = SurveyDesign("weight", "stratum", "psu", data=path)
     found = analysis.proportion(design, {"any": _.q1 > -100}).single
@@ -149,6 +160,7 @@ def test_a_table_that_is_no_design_is_refused(tmp_path: Path, change: dict[str, 
         lambda design: analysis.rake(design, {"sex": (np.ones(900), {1: 1.0})}),
         lambda design: analysis.post_stratify(design, "field", {"y tế": 1.0}),
         lambda design: analysis.calibrate(design, "size", [1.0], aggregate="psu"),
+        lambda design: analysis.quantile(design, "size", 0.5, rule="hf7"),
         lambda design: analysis.trim(design, 0.5, 2.0),
         lambda design: analysis.regress(design, "q1 ~ sex", {}),
     ],

@@ -1,6 +1,6 @@
 """Variables and domains of a table, named or given as Ibis expressions.
 
-Public: TableColumns, TableDomains, table_columns, table_domains, require_shares.
+Public: TableColumns, TableDomains, table_columns, table_domains, require_shares, one.
 """
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
@@ -113,6 +113,13 @@ def table_domains(source: Source, by: Any) -> TableDomains:
     codes = cross([encode(part, "by", len(found)) for part in values.values()])
     order = np.argsort(codes.code)
     return TableDomains(bound, codes.labels, {name: part[order] for name, part in values.items()})
+
+
+def one() -> Any:
+    """An expression that is 1 in every row."""
+    import ibis
+
+    return ibis.literal(1).name("one")
 
 
 def with_labels(table: Any, names: Sequence[str]) -> Any:
