@@ -122,10 +122,10 @@ class SurveyDesign:
         return len(self.weight) if self.source is None else self.source.rows
 
     @property
-    def df(self) -> int:
+    def df(self) -> float:
         """PSUs − strata of the whole design; of a replicate design that of its replicates."""
         if self.replicates is not None:
-            return int(self.replicates.df)
+            return self.replicates.df
         first = self.stages[0]
         return len(first.group) - len(first.count)
 

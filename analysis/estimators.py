@@ -73,8 +73,20 @@ def total(
     df: DegreesOfFreedom = "domain",
     missing: Collection[int] = (),
 ) -> Estimates:
-    """Weighted totals by domain: Σ w y. Parameters and result as for `mean`.
+    """Weighted totals by domain: Σ w y.
 
+    Parameters
+    ----------
+    design : SurveyDesign
+    y : array_like, shape (n,) or (n, k), numbers or codes; NaN = missing. Mappings and DataFrames name their columns.
+    by, level, df, missing : as for `mean`
+
+    Returns
+    -------
+    Estimates of shape (domains, k)
+
+    Notes
+    -----
     The score of a row is w y in the domain and 0 outside. deff compares with a simple random sample of the domain's
     size, so the deff of a domain total is large.
     """

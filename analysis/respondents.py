@@ -156,7 +156,7 @@ class _Respondents:
         few = len(kept) <= len(cell) // 8 and len(kept) * self.columns * len(packing.bounds) < _LARGEST
         if few:
             x, one = step.x[kept % cells], np.arange(len(kept) + 1, dtype=np.int64)
-            column = x.indices + np.repeat(kept // cells * width, np.diff(x.indptr))
+            column = x.indices.astype(np.int64) + np.repeat(kept // cells * width, np.diff(x.indptr))
             by_total = csr_array((x.data, column, x.indptr), shape=(len(kept), self.domains * width)).T
             sums = self._crossed(weight, np.zeros_like(place), place, one, one, np.ones(len(kept)), len(kept))
             top, bottom = by_total @ sums[0], by_total @ sums[1]

@@ -18,7 +18,7 @@ DOOR = {
     "post_stratify": "(design, cells, totals)",
     "rake": "(design, margins, tolerance=1e-10)",
     "calibrate": "(design, x, totals, method='linear', bounds=None)",
-    "trim": "(design, lower, upper)",
+    "trim": "(design, lower=None, upper=None",
     "replicate": "(design, method, replicates=500, rho=0.0, seed=None)",
     "contrast": "(estimates, matrix_or_function)",
     "compare": "(a, b)",
