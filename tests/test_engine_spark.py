@@ -54,6 +54,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         ("post-stratified, then raked", "proportion", ["field", "year"]),
         ("calibrated within bounds", "composite", "field"),
         ("bootstrap, then raked", "index, pooled", "year"),
+        ("stratified", "quantile", "field"),
     ],
 )
 def test_spark_gives_the_numbers_of_the_arrays(table: Any, name: str, kind: str, by: Any) -> None:
