@@ -14,6 +14,7 @@ import click
 from analysis.cli_options import (
     CALIBRATION,
     DESIGN,
+    ENGINE,
     FILE,
     JSON,
     OF_A_DESIGN,
@@ -54,6 +55,7 @@ OF_A_FILE = (
         "factors",
     ),
     "value_words",
+    "engine",
 )
 """Parameters of `estimate` that speak of a data file and not of a wave."""
 
@@ -134,7 +136,7 @@ def report(target: str, as_json: bool, lang: Any, output: str | None, **given: A
 
 @click.command()
 @click.argument("target", metavar="WAVE|EXTRACT|DATA")
-@options(WAVE, STATISTIC, RULES, DESIGN, REPLICATES, CALIBRATION, READING, JSON)
+@options(WAVE, STATISTIC, RULES, DESIGN, REPLICATES, CALIBRATION, READING, ENGINE, JSON)
 @click.option("--output", type=FILE, help="Write the table to this .csv, .parquet or .xlsx file.")
 @click.option("--plot", type=FILE, help="Draw the estimates with their intervals to this .svg or .png file.")
 def estimate(target: str, as_json: bool, output: str | None, plot: str | None, **given: Any) -> None:

@@ -90,7 +90,13 @@ def of_file(path: Path, given: Mapping[str, Any], done: Callable[[str], None]) -
     """Estimates from a data file, as a table and as they are."""
     source = open_data(path, file_format(given))
     request = file_request(given, source)
-    found = estimate_file(source, request, done)
+    if given["engine"] == "duckdb":
+        from analysis.filelarge import large_estimates
+
+        done(f"summing {path.name}")
+        found = large_estimates(source, request)
+    else:
+        found = estimate_file(source, request, done)
     header, rows = of_estimates(found.estimates, found.by, found.value_words, given["value_words"] or "beside")
     estimates = found.estimates
     method = "Woodruff, " if request.statistic == "quantile" else ""
@@ -98,7 +104,7 @@ def of_file(path: Path, given: Mapping[str, Any], done: Callable[[str], None]) -
     context = {"data": path.name, "statistic": request.statistic, "level": 100 * request.level, "df": request.df}
     context |= {"interval": {str(name): how for name, how in zip(estimates.variables, estimates.interval, strict=True)}}
     context |= {"design": list(found.said)}
-    if found.design.totals:
+    if found.design and found.design.totals:
         context["totals_sha256"] = found.design.totals.sha256
     line = (
         f"{request.statistic} of {path.name}, {UNITS[request.statistic]}; "

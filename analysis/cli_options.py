@@ -30,6 +30,15 @@ RULES = (
     click.option("--item-method", type=click.Choice(METHODS), help="Score of one answer."),
     click.option("--roll-up", type=click.Choice(ROLL_UPS), help="From items to the index."),
 )
+ENGINE = (
+    click.option(
+        "--engine",
+        type=click.Choice(("memory", "duckdb")),
+        default="memory",
+        show_default=True,
+        help="Where the sums over rows of a Parquet file are formed; duckdb for files larger than memory.",
+    ),
+)
 READING = (
     click.option("--separator", type=click.Choice(("comma", "semicolon", "tab")), help="Between columns of a CSV."),
     click.option("--decimal", type=click.Choice(("point", "comma")), help="Before decimals of a CSV."),

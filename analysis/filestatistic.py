@@ -70,18 +70,21 @@ class FileEstimates:
     estimates: Estimates
     by: tuple[str, ...]
     value_words: Mapping[str, Mapping[Any, str]]
-    design: FileDesign
+    design: FileDesign | None
     said: tuple[str, ...]
 
 
-def estimate_file(source: Source, request: Request, done: Done = lambda step: None) -> FileEstimates:
-    """Read the columns, build the design, estimate; `done` hears what comes next.
+@dataclass(frozen=True)
+class _Asked:
+    """Columns of a source that a request names, patterns resolved."""
 
-    Raises
-    ------
-    AnalysisError
-        naming every column that is not there and every choice that does not fit the statistic, at once
-    """
+    variables: tuple[str, ...]
+    by: tuple[str, ...]
+    design: DesignColumns
+
+
+def checked_columns(source: Source, request: Request) -> _Asked:
+    """Find every column; all that are not there, and all choices that do not go together, are named at once."""
     problems = _choices(request)
     wanted: dict[str, tuple[str, ...]] = {}
     denominators = (request.denominator,) if request.denominator else ()
@@ -96,7 +99,20 @@ def estimate_file(source: Source, request: Request, done: Done = lambda step: No
         problems.extend(error.problems)
     if problems:
         raise AnalysisError(problems)
-    variables, by = wanted["--variable"], wanted["--by"]
+    return _Asked(wanted["--variable"], wanted["--by"], columns)
+
+
+def estimate_file(source: Source, request: Request, done: Done = lambda step: None) -> FileEstimates:
+    """Read the columns, build the design, estimate; `done` hears what comes next.
+
+    Raises
+    ------
+    AnalysisError
+        naming every column that is not there and every choice that does not fit the statistic, at once
+    """
+    asked = checked_columns(source, request)
+    variables, by, columns = asked.variables, asked.by, asked.design
+    denominators = {request.denominator} if request.denominator else set()
     done(f"reading {source.path.name}")
     data = source.read({*variables, *denominators, *columns.numbers}, {*by, *columns.labels})
     done("weighting" if request.design.calibration else "preparing the design")
