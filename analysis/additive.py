@@ -47,17 +47,20 @@ class Sets:
         HIDDEN_TOGETHER or more; where a set has too little for that, its total is hidden as well. Then every hidden cell
         must lie on a cycle of hidden cells, and every confidential one must have more than one possible value.
         """
-        size = -1
+        size, open_yet = -1, list[Place]()
         while size != len(hidden):
             size = len(hidden)
             self._fill(hidden)
-            for place in self._determined(hidden):
+            determined = self._determined(hidden)
+            for place in determined:
                 self._hide(
                     self._way_round(place, lambda one, up: one in hidden or self.counts[one] > 0, hidden), hidden
                 )
-            for place in self._forced(hidden):
+            forced = self._forced(hidden)
+            for place in forced:
                 self._hide(self._way_round(place, self._room(hidden, all_places=True), hidden), hidden)
-        if self.exposed(hidden):
+            open_yet = determined + forced
+        if open_yet:
             self._hide(self.counts, hidden)
 
     def exposed(self, hidden: Mapping[Place, str]) -> list[Place]:

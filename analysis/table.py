@@ -158,7 +158,10 @@ def _of_kind(table: Table, rules: UsedRules, domains: Domains, measures: Sequenc
     weight = table.design.weight if table.design else np.ones(table.n)
     responses = np.bincount(domains.of_row, minlength=len(domains.codes)).tolist()
     counts = {measure: _Counts.of(table.answers, domains, measure, weight) for measure in measures}
-    labels = _labels(table.extract.codebook)
+    book = table.extract.codebook
+    labels = _labels(book)
+    blocks = {measure: block(book, measure, rules.roll_up) for measure in measures}
+    parts = {measure: part_of(book, measure, rules.roll_up, domains.kind in BY_FIELD) for measure in measures}
     for number, (code, place) in enumerate(zip(domains.codes, domains.places, strict=True)):
         label = ALL_LABEL[table.kind] if domains.kind == ALL else _label(labels, place)
         for measure in measures:
@@ -187,8 +190,8 @@ def _of_kind(table: Table, rules: UsedRules, domains: Domains, measures: Sequenc
                 here.alike[number],
                 min(kish, float(here.n[number])),
                 place,
-                block(table.extract.codebook, measure, rules.roll_up),
-                part_of(table.extract.codebook, measure, rules.roll_up, shares=domains.kind in BY_FIELD),
+                blocks[measure],
+                parts[measure],
             )
 
 
@@ -293,14 +296,15 @@ def factor_shares(table: Table, shown: Sequence[Score]) -> dict[str, dict[str, f
     """
     answers = table.answers
     weight = table.design.weight if table.design else np.ones(table.n)
-    valid = answers.codes > 0
+    valid = (answers.codes > 0).astype(np.float64)
     shares: dict[str, dict[str, float]] = {}
     rows = [row for row in shown if row.domain_kind in BY_FIELD]
     few = {row.domain for row in rows if row.n is None and row.measure.startswith("factor:")}
     for row in rows:
         if row.measure == "index" and row.value is not None and row.domain not in few:
             inside = weight if row.domain_kind == ALL else weight * (table.fields == row.domain)
-            sums = {name: float((inside @ valid[:, list(columns)]).sum()) for name, columns in answers.measures.items()}
+            by_item = inside @ valid
+            sums = {name: float(by_item[list(columns)].sum()) for name, columns in answers.measures.items()}
             factors = {name.removeprefix("factor:"): sums[name] for name in sums if name.startswith("factor:")}
             shares[row.domain] = {name: count / sums["index"] for name, count in factors.items()}
     return shares
