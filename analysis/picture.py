@@ -11,9 +11,9 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import AnalysisError, Problem
-from analysis.output import replacing
 from analysis.rules import SIMULATED, notice
 from analysis.showntable import ShownTable
+from analysis.tablefile import in_its_place
 from analysis.wave_result import AnyResult
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def picture_of_wave(result: AnyResult) -> "Drawing":
 
 
 def write_picture(drawing: "Drawing", path: Path) -> None:
-    with replacing(path.resolve().parent) as parts:
+    with in_its_place(path) as parts:
         if path.suffix.lower() == ".svg":
             (parts / path.name).write_text(drawing.svg, encoding="utf-8")
         else:

@@ -1,10 +1,12 @@
 """A table as a file: CSV, Parquet or a workbook, by the end of its name; in its place only when it is complete.
 
-Public: write_table, write_columns, TABLE_SUFFIXES. Numbers stay numbers; text stays text, whatever it begins with.
+Public: write_table, write_columns, in_its_place, check_suffix, TABLE_SUFFIXES. Numbers stay numbers; text stays text, whatever it begins with.
 """
 
 import io
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +34,18 @@ def check_suffix(path: Path, option: str = "--output", known: Sequence[str] = TA
         raise AnalysisError(Problem("that is a folder", str(path), f"name a file: {path / ('table' + known[0])}"))
 
 
+@contextmanager
+def in_its_place(path: Path) -> Iterator[Path]:
+    """The folder to write into, as `replacing` gives it; trouble is told by the file that was to be written."""
+    try:
+        with replacing(path.resolve().parent) as parts:
+            yield parts
+    except OSError as error:
+        if error.errno and (error.filename is None or ".writing-" in str(error.filename)):
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+        raise
+
+
 def write_table(
     path: Path,
     header: Sequence[str],
@@ -43,7 +57,7 @@ def write_table(
 
     A workbook has the sheets "table" and "about"; a Parquet file carries the context in its metadata as "about".
     """
-    with replacing(path.resolve().parent) as parts:
+    with in_its_place(path) as parts:
         target, suffix = parts / path.name, path.suffix.lower()
         if suffix == ".csv":
             target.write_text(table_csv(header, rows), encoding="utf-8", newline="")
@@ -58,7 +72,7 @@ def write_table(
 def write_columns(path: Path, table: "pa.Table") -> None:
     """Write a whole data file: Parquet as it is; CSV and workbooks row by row."""
     header = table.column_names
-    with replacing(path.resolve().parent) as parts:
+    with in_its_place(path) as parts:
         target, suffix = parts / path.name, path.suffix.lower()
         if suffix == ".parquet":
             import pyarrow.parquet as pq

@@ -240,7 +240,8 @@ def test_on_a_full_disk_the_old_file_stays_and_nothing_is_left(own: Path, tmp_pa
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64)),
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
-    assert "make room on the disk" in done.stderr and "Traceback" not in done.stderr
+    assert "make room on the disk" in done.stderr and f"where: {target}" in done.stderr
+    assert "Traceback" not in done.stderr
     assert target.read_text() == "the old one"
     assert [file.name for file in tmp_path.iterdir()] == [name]
 
