@@ -34,7 +34,7 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """The rows of a DuckDB table that lie in a domain; each walk over them reads the table once, in its order."""
+    """The rows of a DuckDB table that lie in a domain; each walk over them reads the table once."""
 
     source: Source
     domains: TableDomains
@@ -100,7 +100,7 @@ def _columns(batch: Any, prefix: str, variables: TableColumns) -> Columns:
             code = np.append(np.arange(high - low + 1), MISSING).astype(np.uint8)
             offset, scale = variables.offset + variables.scale * low, variables.scale
             return Columns(variables.names, values, code, low, offset, scale)
-    numbers = _matrix([part.cast(pa.float64()).fill_null(np.nan) for part in parts])
+    numbers = _matrix([part.cast(pa.float64(), safe=False).fill_null(np.nan) for part in parts])
     if np.isinf(numbers).any():
         name = variables.names[int(np.argwhere(np.isinf(numbers))[0, 1])]
         raise AnalysisError(Problem("a variable holds an infinite value", str(name), "give numbers, or nulls"))

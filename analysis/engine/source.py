@@ -17,9 +17,9 @@ from analysis.errors import AnalysisError, Problem
 
 FloatArray = NDArray[np.float64]
 
-WEIGHT = "design_weight"
-_BASE = "base_weight_of_row"
-_FACTOR = "factor_of_cell"
+WEIGHT = "__weight__"
+_BASE = "__base_weight__"
+_FACTOR = "__factor__"
 _LARGEST = 5_000_000  # atoms a design may have: they are held in memory
 
 
@@ -42,7 +42,7 @@ class Source:
 
     Attributes
     ----------
-    table : ibis.Table with the column `design_weight`, the weights after all adjustments
+    table : ibis.Table with the column `__weight__`, the weights after all adjustments
     stages : names of the design columns
     labels : columns whose combinations are the atoms: those of the stages, then the cells of the adjustments
     atoms : the atoms' labels by column, arrays of shape (atoms,)
