@@ -41,7 +41,7 @@ class Linear:
 
 def contrast(
     estimates: Estimates,
-    contrasts: Any,
+    matrix_or_function: Any,
     names: Sequence[Hashable] | None = None,
     level: float | None = None,
     df: UnionDf | float = "domain",
@@ -52,7 +52,7 @@ def contrast(
     Parameters
     ----------
     estimates : Estimates of d domains and k variables, those of `contrast` and `compare` included
-    contrasts : one of
+    matrix_or_function : one of
         array_like, shape (m, d), or (d,) for one: coefficients of the domains, applied to every variable by itself;
         array_like, shape (m, d · k): coefficients of all estimates, domain by domain;
         mapping name → {key: coefficient}, where a key is a domain, a pair (domain, variable), or, of estimates with one
@@ -94,9 +94,9 @@ def contrast(
     require_estimates("estimates", estimates)
     level = estimates.level if level is None else level
     check(level, df)
-    if callable(contrasts):
-        return _of_function(estimates, contrasts, names, level, df, jacobian)
-    linear = read_linear(estimates, contrasts, names)
+    if callable(matrix_or_function):
+        return _of_function(estimates, matrix_or_function, names, level, df, jacobian)
+    linear = read_linear(estimates, matrix_or_function, names)
     value = apply(linear.matrix, estimates.value.ravel())
     n, population = (behind(linear.matrix, array) for array in (estimates.n, estimates.population))
     return finished(
