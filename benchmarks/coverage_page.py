@@ -23,6 +23,11 @@ _MEASURES = {
     "index": "Index: pooled share over 16 items, some skipped (`index`, item method top2)",
     "median": "Median of a continuous variable (`quantile`)",
 }
+_NOTES = {
+    "index": " `few: korn_graubard` is logit, but Korn–Graubard (n_eff capped at n, the number of responses) where\n"
+    "min(n, n_eff) · min(R, 1 − R) < 3, R the index as a share: less than three responses' worth of dissatisfaction. A\n"
+    "respondent who answers all items alike is then the rare event that a standard error cannot see before it happens."
+}
 _HEAD = """# Do the intervals hold the truth?
 
 `python -m benchmarks.coverage --write`
@@ -71,7 +76,7 @@ def page(found: Found, samples: int) -> str:
     error = 100 * (0.95 * 0.05 / samples) ** 0.5
     lines = [_HEAD.format(samples=samples, error=error, verdict=verdict)]
     for measure, title in _MEASURES.items():
-        lines += ["", f"## {title}", "", f"The default is `{DEFAULTS[measure]}`."]
+        lines += ["", f"## {title}", "", f"The default is `{DEFAULTS[measure]}`.{_NOTES.get(measure, '')}"]
         for sampling, straight, some in _groups(found, measure):
             alike = f"; {100 * straight:.0f} % of respondents answer all items alike" if straight else ""
             lines += ["", f"### {_SAMPLINGS[sampling]}{alike}", "", *_table(some)]

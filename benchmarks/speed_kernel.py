@@ -25,14 +25,14 @@ def _threads(task: Callable[..., None], n: int, *arguments: Any) -> None:
         job.result()
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _keys(first: int, last: int, part: int, domain: Any, psu: Any, psus: int, key: Any, seen: Any) -> None:
     for row in range(first, last):
         key[row] = domain[row] * psus + psu[row]
         seen[key[row]] = True
 
 
-@njit(nogil=True, fastmath=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, fastmath=True, cache=True)
 def _add(
     first: int, last: int, part: int, codes: Any, weight: Any, key: Any, place: Any, valid: Any, top: Any, high: Any
 ) -> None:
@@ -64,7 +64,7 @@ def sums(codes: Any, weight: Floats, domain: Any, domains: int, psu: Any, psus: 
     return found.sum(axis=1), np.searchsorted(pairs, np.arange(domains + 1) * psus), pairs % psus
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _linearised(sums: Any, begin: Any, of_psu: Any, stratum_of_psu: Any, size: Any) -> Any:
     """Value and SE by domain; PSUs are sorted by stratum, size[h] of them in stratum h."""
     domains, items = len(begin) - 1, sums.shape[2]
@@ -95,7 +95,7 @@ def estimate(codes: Any, weight: Floats, domain: Any, domains: int, psu: Any, st
     return np.asarray(_linearised(found, begin, of_psu, stratum_of_psu, np.bincount(stratum_of_psu)))
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _cells(first: int, last: int, part: int, margins: Any, sizes: Any, weight: Any, cell: Any, found: Any) -> None:
     for row in range(first, last):
         code = 0
@@ -105,7 +105,7 @@ def _cells(first: int, last: int, part: int, margins: Any, sizes: Any, weight: A
         found[part, code] += weight[row]
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _multiply(first: int, last: int, part: int, weight: Any, factor: Any, cell: Any, after: Any) -> None:
     for row in range(first, last):
         after[row] = weight[row] * factor[cell[row]]

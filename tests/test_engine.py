@@ -169,3 +169,23 @@ def test_what_a_table_cannot_answer_is_refused_with_a_remedy(path: Path, ask: An
     with pytest.raises(AnalysisError) as caught:
         ask(SurveyDesign("weight", "stratum", "psu", data=path))
     assert all(problem.where and problem.remedy for problem in caught.value.problems)
+
+
+def test_estimates_of_tables_are_compared_as_those_of_arrays(path: Path, tmp_path: Path) -> None:
+    second = Survey(5)
+    arrays = [designs(survey, survey.array)["stratified"]() for survey in (SURVEY, second)]
+    tables = [
+        designs(SURVEY, name_itself, where)["stratified"]() for where in (path, second.write(tmp_path / "r.parquet"))
+    ]
+    expected = [
+        analysis.mean(design, {"q1": survey.array("q1")}, by=survey.array("field"))
+        for design, survey in zip(arrays, (SURVEY, second), strict=True)
+    ]
+    found = [analysis.mean(design, "q1", by="field") for design in tables]
+    for ours, theirs in (
+        (analysis.compare(*expected), analysis.compare(*found)),
+        (analysis.contrast(expected[0], [[1.0, -1.0, 0.0]]), analysis.contrast(found[0], [[1.0, -1.0, 0.0]])),
+    ):
+        np.testing.assert_allclose(theirs.value, ours.value, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(theirs.se, ours.se, rtol=1e-9)
+        np.testing.assert_array_equal(theirs.df, ours.df)
