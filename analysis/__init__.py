@@ -4,21 +4,21 @@ The door: SurveyDesign, mean, total, ratio, proportion, composite, quantile, reg
 Estimates, Estimate, AnalysisError. Importing it loads numpy and nothing heavier.
 """
 
-from analysis.calibration import calibrate, post_stratify, rake
-from analysis.collapsing import Collapsed, collapse
-from analysis.comparing import Differences, compare, pairwise
-from analysis.contrasts import contrast
+from analysis.calibration.adjusting import calibrate, post_stratify, rake
+from analysis.calibration.collapsing import Collapsed, collapse
+from analysis.calibration.trimming import Trimmed, trim
+from analysis.comparison.comparing import Differences, compare, pairwise
+from analysis.comparison.contrasts import contrast
+from analysis.comparison.independence import IndependenceTest, test_independence
 from analysis.design import SurveyDesign
 from analysis.diagnostics import Kish, kish
 from analysis.errors import AnalysisError
 from analysis.estimates import Estimate, Estimates
 from analysis.estimators import composite, mean, proportion, ratio, total
-from analysis.independence import IndependenceTest, test_independence
 from analysis.index import IndexSpec, answer_shares, index
 from analysis.quantiles import quantile
-from analysis.regression import Regression, regress
-from analysis.replicates import replicate, replicate_design
-from analysis.trimming import Trimmed, trim
+from analysis.regression.regressing import Regression, regress
+from analysis.replication.replicates import replicate, replicate_design
 
 __all__ = [
     "AnalysisError",

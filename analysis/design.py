@@ -19,8 +19,8 @@ from analysis.stages import Stages, build_stages
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-    from analysis.replicate_weights import Replicates
-    from analysis.trimming import Trimmed
+    from analysis.calibration.trimming import Trimmed
+    from analysis.replication.replicate_weights import Replicates
 
 FloatArray = NDArray[np.float64]
 LonePsu = Literal["fail", "remove", "adjust", "average"]

@@ -18,7 +18,7 @@ from analysis.engine.columns import TableColumns
 from analysis.errors import AnalysisError, Problem
 from analysis.estimates import Estimates
 from analysis.linear import DegreesOfFreedom, Linearised, check_options, finish, linearise
-from analysis.moments import Measure
+from analysis.moments.sums import Measure
 from analysis.reading import read_classification, read_shares, read_variables
 
 FloatArray = NDArray[np.float64]

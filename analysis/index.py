@@ -19,7 +19,7 @@ from analysis.errors import AnalysisError, Problem
 from analysis.estimates import Estimates
 from analysis.estimators import ratio
 from analysis.linear import DegreesOfFreedom, Linearised, check_options, finish, linearise
-from analysis.moments import Measure
+from analysis.moments.sums import Measure
 from analysis.reading import read_classification
 
 FloatArray = NDArray[np.float64]

@@ -13,7 +13,7 @@ from analysis.design import SurveyDesign
 from analysis.estimates import Estimates
 from analysis.labels import Codes
 from analysis.linear import DegreesOfFreedom, linearise, of_values
-from analysis.moments import Measure
+from analysis.moments.sums import Measure
 
 FloatArray = NDArray[np.float64]
 

@@ -12,15 +12,15 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis import kernels
 from analysis.design import SurveyDesign
 from analysis.errors import AnalysisError, Problem
 from analysis.estimates import Estimates
 from analysis.intervals import Interval, t
 from analysis.labels import Codes, Domains, IntArray
-from analysis.moments import Measure, Moments, boundaries, count_runs
-from analysis.respondents import sum_by_unit
-from analysis.table_moments import sum_in_table
+from analysis.moments import kernels
+from analysis.moments.of_tables import sum_in_table
+from analysis.moments.respondents import sum_by_unit
+from analysis.moments.sums import Measure, Moments, boundaries, count_runs
 from analysis.variance import ReplicateScores, Scores, TaylorScores
 
 FloatArray = NDArray[np.float64]

@@ -12,11 +12,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis import kernels
 from analysis.design import SurveyDesign
 from analysis.errors import AnalysisError, Problem
 from analysis.labels import IntArray
-from analysis.moments import Moments, add_runs, boundaries, count_runs
+from analysis.moments import kernels
+from analysis.moments.sums import Moments, add_runs, boundaries, count_runs
 from analysis.stages import Stage
 
 FloatArray = NDArray[np.float64]

@@ -20,11 +20,11 @@ from typing import Any
 
 import numpy as np
 
-from analysis.codebook import Codebook, parse_codebook
-from analysis.extract import Extract, Manifest
-from analysis.frame import OUTCOMES, PrimaryUnit
-from analysis.margins import Margins, read_margins
-from analysis.sample_scores import score_sample
+from analysis.wave.codebook import Codebook, parse_codebook
+from analysis.wave.extract import Extract, Manifest
+from analysis.wave.frame import OUTCOMES, PrimaryUnit
+from analysis.wave.margins import Margins, read_margins
+from analysis.wave.sample_scores import score_sample
 from survey_app.codebook import codebook
 from survey_app.model import Wave
 from survey_app.population import (

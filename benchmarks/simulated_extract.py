@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from analysis.codebook import Area, Centre, Codebook, Factor, Form, Index, Rules, ServiceField, Wave
-from analysis.extract import Extract, Manifest
 from analysis.index import IndexSpec
+from analysis.wave.codebook import Area, Centre, Codebook, Factor, Form, Index, Rules, ServiceField, Wave
+from analysis.wave.extract import Extract, Manifest
 from survey_app.population import RECEIVED, Answers, Model, Visits, World, build_world
 from survey_app.population.world import open_days
 from survey_app.province import read_centres

@@ -31,7 +31,7 @@ import numpy.typing as npt
 
 from analysis.design import SurveyDesign
 from analysis.index import index
-from analysis.weights import weight_to_register
+from analysis.wave.weights import weight_to_register
 from benchmarks.simulated_extract import Causes, codebook, extract_of, index_spec, seeds, world
 from survey_app.model import Rules
 from survey_app.population import RECEIVED, draw_answers, draw_visits, finite_truth, load_model, process_mean

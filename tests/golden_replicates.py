@@ -14,7 +14,7 @@ import pandas as pd
 
 import analysis
 from analysis import IndexSpec, SurveyDesign
-from analysis.contrasts import contrast
+from analysis.comparison.contrasts import contrast
 from tests.golden_cases import Difference, _arrays, _covariances
 from tests.golden_designs import GOLDEN, data, domain, evaluate, load
 from tests.golden_designs import design as plain_design

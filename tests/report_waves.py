@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from analysis.extract import read_extract
-from analysis.rules import UsedRules
-from analysis.wave_result import Exclusion, LeftOut, Score, VerdictDetail, WaveResult
-from analysis.weights import weight_to_register
+from analysis.wave.extract import read_extract
+from analysis.wave.rules import UsedRules
+from analysis.wave.wave_result import Exclusion, LeftOut, Score, VerdictDetail, WaveResult
+from analysis.wave.weights import weight_to_register
 from tests import extracts
 
 Change = Callable[[Score], Score]

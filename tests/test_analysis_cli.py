@@ -14,12 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from analysis.cli import INSTANCE_KEY, estimate, report, weights
-from analysis.cli_compare import compare
+from analysis.commands.cli import INSTANCE_KEY, estimate, report, weights
+from analysis.commands.compare import compare
 from analysis.errors import AnalysisError
-from analysis.quality import REASONS
-from analysis.rules import SAMPLE_SENTENCE, SENTENCE
-from analysis.wave_result import COLUMNS
+from analysis.wave.quality import REASONS
+from analysis.wave.rules import SAMPLE_SENTENCE, SENTENCE
+from analysis.wave.wave_result import COLUMNS
 from survey_app.cli import main
 from survey_app.cli.context import INSTANCE_KEY as KEY_OF_THE_APP
 from tests.extracts import many, write
@@ -327,7 +327,7 @@ def test_a_file_of_ones_own_is_refused_in_plain_words(content: bytes, what: str,
 def test_parquet_is_read_without_threads_that_could_abort_the_end_of_the_program(tmp_path: Path) -> None:
     pd.DataFrame({"a": range(1000), "b": range(1000)}).to_parquet(tmp_path / "own.parquet")
     code = (
-        "import os, pathlib, sys; import pyarrow.parquet; from analysis.parquet import read_parquet;"
+        "import os, pathlib, sys; import pyarrow.parquet; from analysis.files.parquet import read_parquet;"
         "before = len(os.listdir('/proc/self/task')); read_parquet(pathlib.Path(sys.argv[1]).read_bytes());"
         "print(len(os.listdir('/proc/self/task')) - before)"
     )

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis import SurveyDesign, rake
-from analysis.cells import cells_of, read_classes
+from analysis.calibration.cells import cells_of, read_classes
 
 
 @given(st.integers(0, 10**6), st.sampled_from(["int8", "uint16", "int32", "int64", ">i4", "str"]), st.booleans())

@@ -12,10 +12,10 @@ from click.testing import CliRunner
 
 import analysis
 from analysis import SurveyDesign
-from analysis.cli import INSTANCE_KEY
-from analysis.cli_compare import compare
-from analysis.comparing import compare as differences
-from analysis.comparing import pairwise
+from analysis.commands.cli import INSTANCE_KEY
+from analysis.commands.compare import compare
+from analysis.comparison.comparing import compare as differences
+from analysis.comparison.comparing import pairwise
 from analysis.errors import AnalysisError
 
 DESIGN = ("--weight", "w", "--stratum", "h", "--psu", "day")

@@ -15,9 +15,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 import analysis
-from analysis import SurveyDesign, cli_options, estimators, filestatistic
-from analysis.cli import INSTANCE_KEY, estimate
+from analysis import SurveyDesign, estimators
+from analysis.commands import options as cli_options
+from analysis.commands.cli import INSTANCE_KEY, estimate
 from analysis.errors import AnalysisError
+from analysis.files import filestatistic
 
 DESIGN = ("--weight", "w", "--stratum", "h", "--psu", "day")
 NUMBERS = ("value", "se", "ci_low", "ci_high", "df", "deff", "n", "n_eff")
@@ -330,15 +332,15 @@ def choices(option: str) -> tuple[str, ...]:
 
 
 def test_words_of_the_options_are_those_of_the_door() -> None:
-    from analysis.calibration import Aggregate, Method
+    from analysis.calibration.adjusting import Aggregate, Method
     from analysis.design import LonePsu
     from analysis.distribution import Rule
     from analysis.index import ItemMethod, RollUp
     from analysis.linear import DegreesOfFreedom
     from analysis.quantiles import QuantileInterval
-    from analysis.replicate_weights import Centre
-    from analysis.replicates import Bootstrap
-    from analysis.replicates import Method as Replicating
+    from analysis.replication.replicate_weights import Centre
+    from analysis.replication.replicates import Bootstrap
+    from analysis.replication.replicates import Method as Replicating
 
     expected = {
         "--statistic": filestatistic.Statistic, "--rule": Rule, "--df": DegreesOfFreedom, "--item-method": ItemMethod,
@@ -351,7 +353,7 @@ def test_words_of_the_options_are_those_of_the_door() -> None:
     assert set(choices("--interval")) == {*get_args(estimators.ShareInterval), *get_args(QuantileInterval)}
     assert set(filestatistic.INTERVALS["proportion"]) == set(get_args(estimators.ShareInterval))
     assert set(filestatistic.INTERVALS["quantile"]) == set(get_args(QuantileInterval))
-    assert cli_options.DATA_SUFFIXES == __import__("analysis.opendata").opendata.SUFFIXES
+    assert cli_options.DATA_SUFFIXES == __import__("analysis.files.opendata").opendata.SUFFIXES
 
 
 @pytest.mark.parametrize(

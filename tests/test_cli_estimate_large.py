@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from analysis.cli import INSTANCE_KEY, estimate
+from analysis.commands.cli import INSTANCE_KEY, estimate
 from analysis.errors import AnalysisError
 
 DESIGN = ("--weight", "w", "--stratum", "h", "--psu", "day")

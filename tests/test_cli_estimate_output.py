@@ -19,10 +19,10 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from analysis.cli import INSTANCE_KEY, estimate
+from analysis.commands.cli import INSTANCE_KEY, estimate
 from analysis.errors import AnalysisError
-from analysis.output import FORMULA
-from analysis.tablefile import MOST_ROWS, write_table
+from analysis.files.tablefile import MOST_ROWS, write_table
+from analysis.wave.output import FORMULA
 from tests.extracts import many, write
 
 SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -251,7 +251,9 @@ def test_a_folder_that_is_not_there_is_made_and_goes_again_when_nothing_came_of_
 ) -> None:
     run(own, "--variable", "minutes", "--output", str(tmp_path / "new" / "deep" / "t.csv"))
     assert (tmp_path / "new" / "deep" / "t.csv").is_file()
-    monkeypatch.setattr("analysis.tablefile._workbook", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+    monkeypatch.setattr(
+        "analysis.files.tablefile._workbook", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left"))
+    )
     with pytest.raises(OSError, match="No space"):
         run(own, "--variable", "minutes", "--output", str(tmp_path / "other" / "t.xlsx"))
     assert [file.name for file in tmp_path.iterdir()] == ["new"]
@@ -276,7 +278,7 @@ def test_on_a_terminal_a_step_that_takes_long_is_named_with_its_seconds(monkeypa
     import io
     import time
 
-    from analysis import cli_progress
+    from analysis.commands import progress as cli_progress
 
     class Terminal(io.StringIO):
         def isatty(self) -> bool:

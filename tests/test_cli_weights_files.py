@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from analysis import SurveyDesign, calibrate, mean, post_stratify, rake
-from analysis.cli import INSTANCE_KEY, estimate, weights
+from analysis.commands.cli import INSTANCE_KEY, estimate, weights
 from analysis.errors import AnalysisError
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from analysis.cli import INSTANCE_KEY
-from analysis.cli_compare import compare
-from analysis.codebook import Codebook, parse_codebook, text_sha256
-from analysis.comparable import comparable, require
+from analysis.commands.cli import INSTANCE_KEY
+from analysis.commands.compare import compare
 from analysis.errors import AnalysisError
+from analysis.wave.codebook import Codebook, parse_codebook, text_sha256
+from analysis.wave.comparable import comparable, require
 from survey_app.codebook import text_hash
 from survey_app.questionnaire import load
 from tests import extracts

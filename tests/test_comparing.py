@@ -13,7 +13,7 @@ from statsmodels.stats.multitest import multipletests
 
 import analysis
 from analysis import AnalysisError, Estimates, SurveyDesign, compare, contrast, mean, pairwise
-from analysis.multiplicity import critical_values
+from analysis.comparison.multiplicity import critical_values
 from tests.textbook import Sample, draw
 
 

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pyreadstat
 import pytest
 
-from analysis.datafile import FileFormat, matching
 from analysis.errors import AnalysisError
-from analysis.opendata import SUFFIXES, open_data
+from analysis.files.datafile import FileFormat, matching
+from analysis.files.opendata import SUFFIXES, open_data
 
 N = 6
 SEX = [1.0, 2.0, 2.0, 1.0, 9.0, np.nan]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from analysis.errors import AnalysisError
-from analysis.extract import newest_extract, read_extract
+from analysis.wave.extract import newest_extract, read_extract
 from tests.extracts import ITEMS, many, register_row, response, write
 
 

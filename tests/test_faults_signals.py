@@ -282,7 +282,7 @@ def test_an_interrupted_demo_leaves_no_server_and_can_be_made_again(
 
 def test_files_of_a_report_change_places_all_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C between two of them waits for the last."""
-    from analysis.output import replacing
+    from analysis.wave.output import replacing
 
     (tmp_path / "reports").mkdir()
     for name in "abc":

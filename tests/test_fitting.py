@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis.fitting import DISTANCES, sweep
+from analysis.calibration.fitting import DISTANCES, sweep
 
 BOUNDS = [("linear", (-np.inf, np.inf)), ("linear", (0.5, 2.0)), ("raking", (0.0, np.inf)), ("raking", (0.5, 2.0)),
           ("logit", (0.5, 2.0)), ("logit", (0.0, 7.0))]  # fmt: skip

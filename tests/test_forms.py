@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from analysis.extract import read_extract
+from analysis.wave.extract import read_extract
 from survey_app.extract import write_extract
 from survey_app.model import Centre, Wave
 from survey_app.questionnaire import NOT_ASKED, Questionnaire, asked

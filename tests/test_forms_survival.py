@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.extract import read_extract
+from analysis.wave.extract import read_extract
 from survey_app.extract import write_extract
 from survey_app.model import Device
 from survey_app.questionnaire import Questionnaire, check

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import analysis
 from analysis import Estimates, IndexSpec, SurveyDesign
-from analysis.replicates import replicate, replicate_design
+from analysis.replication.replicates import replicate, replicate_design
 
 seeds = st.integers(0, 10**6)
 few = settings(max_examples=3, deadline=None)

@@ -10,7 +10,7 @@ from scipy.stats import chi2, chi2_contingency, f
 
 import analysis
 from analysis import AnalysisError, SurveyDesign
-from analysis.quadratic_forms import integrated, saddlepoint, satterthwaite
+from analysis.comparison.quadratic_forms import integrated, saddlepoint, satterthwaite
 from tests.textbook import Sample, draw
 
 ALL = ("rao_scott_f", "rao_scott_chisq", "wald", "adjusted_wald", "integrated", "saddlepoint")

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from analysis.codebook import Codebook, parse_codebook
-from analysis.csvfile import LONGEST_LINE
 from analysis.errors import AnalysisError
-from analysis.margins import Margins, read_margins
+from analysis.files.csvfile import LONGEST_LINE
+from analysis.wave.codebook import Codebook, parse_codebook
+from analysis.wave.margins import Margins, read_margins
 from tests.sample_extracts import sample_codebook
 
 BOOK: Codebook = parse_codebook(sample_codebook("w"))

@@ -5,13 +5,13 @@ from typing import get_args
 
 import pytest
 
-from analysis.calibration import Method
+from analysis.calibration.adjusting import Method
+from analysis.comparison.independence import METHODS, R_NAMES
+from analysis.comparison.multiplicity import Adjust, Simultaneous
 from analysis.design import LonePsu
 from analysis.estimators import ShareInterval
-from analysis.independence import METHODS, R_NAMES
-from analysis.multiplicity import Adjust, Simultaneous
 from analysis.quantiles import QuantileInterval
-from analysis.regression import Family
+from analysis.regression.regressing import Family
 from tests.docs_commands import PAGES, ROOT
 
 NOTE = PAGES["method.md"]

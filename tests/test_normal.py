@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from analysis import normal
-from analysis.normal import NormalEquations
+from analysis.calibration import normal
+from analysis.calibration.normal import NormalEquations
 
 
 def fitted_by_svd(x: np.ndarray, weight: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis import intervals
-from analysis.output import cell_text, scores_csv, table_csv
-from analysis.publication import COUNTS, VALUES, Cell, publish
-from analysis.wave_result import COLUMNS, Score
+from analysis.wave.output import cell_text, scores_csv, table_csv
+from analysis.wave.publication import COUNTS, VALUES, Cell, publish
+from analysis.wave.wave_result import COLUMNS, Score
 
 
 def row(domain: str = "all", measure: str = "index", **given: Any) -> Score:

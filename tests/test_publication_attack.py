@@ -12,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analysis.additive import Sets, bridges
-from analysis.extract import read_extract
-from analysis.output import scores_csv, write_tables
-from analysis.publication import Cell, publish
 from analysis.report import write_report
-from analysis.scores import ScoreOptions, WaveResult, score_wave
-from analysis.wave_result import Score
+from analysis.wave.additive import Sets, bridges
+from analysis.wave.extract import read_extract
+from analysis.wave.output import scores_csv, write_tables
+from analysis.wave.publication import Cell, publish
+from analysis.wave.scores import ScoreOptions, WaveResult, score_wave
+from analysis.wave.wave_result import Score
 from tests import extracts
 from tests.outsider import BOUNDS, HIDDEN, System, counts, joined, page_tables, place, read_rows, values, wave_counts
 

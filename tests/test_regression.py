@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 import analysis
 from analysis import AnalysisError, SurveyDesign, regress
 from analysis.influence import from_scores
-from analysis.ordinal import _evaluate, fit_ordinal
-from analysis.regression import Regression
+from analysis.regression.ordinal import _evaluate, fit_ordinal
+from analysis.regression.regressing import Regression
 
 FORMULA = "y ~ x + group"
 

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis import AnalysisError, SurveyDesign, mean, post_stratify, replicate_weights, total
-from analysis.hadamard import hadamard
-from analysis.replicate_weights import Calibrated, Dense, Replicates
-from analysis.replicates import recalibrated, replicate, replicate_design
-from analysis.resampling import balanced, bootstrap, jackknife
+from analysis import AnalysisError, SurveyDesign, mean, post_stratify, total
+from analysis.replication import replicate_weights
+from analysis.replication.hadamard import hadamard
+from analysis.replication.replicate_weights import Calibrated, Dense, Replicates
+from analysis.replication.replicates import recalibrated, replicate, replicate_design
+from analysis.replication.resampling import balanced, bootstrap, jackknife
 from tests.golden_designs import GOLDEN, data, design, load
 
 HADAMARD_OF_R = {  # R 4.2.2, survey 4.1-1: order and md5 of the 0/1 digits of hadamard(n), row by row

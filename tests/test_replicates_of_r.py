@@ -13,7 +13,7 @@ import pytest
 
 import analysis
 from analysis import SurveyDesign
-from analysis.replicates import replicate
+from analysis.replication.replicates import replicate
 from tests.golden_designs import data, design
 
 CENTRES = ("mean", "estimate")

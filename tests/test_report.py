@@ -10,11 +10,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from analysis.extract import read_extract
 from analysis.report import write_report
-from analysis.rules import SENTENCE
-from analysis.scores import score_wave
-from analysis.wave_result import Score, WaveResult
+from analysis.wave.extract import read_extract
+from analysis.wave.rules import SENTENCE
+from analysis.wave.scores import score_wave
+from analysis.wave.wave_result import Score, WaveResult
 from tests import extracts, report_waves
 
 BAND = "DỮ LIỆU MÔ PHỎNG – SIMULATED DATA"

@@ -10,16 +10,16 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.stats import beta, t
 
-from analysis.about import weights_json
 from analysis.errors import AnalysisError
-from analysis.extract import Extract, read_extract
-from analysis.margins import read_margins
-from analysis.output import write_tables
-from analysis.rules import SAMPLE_SENTENCE, ScoreOptions
-from analysis.sample import weight_sample
-from analysis.sample_scores import score_sample
-from analysis.scores import score_wave
-from analysis.waves import say_weights
+from analysis.wave.about import weights_json
+from analysis.wave.extract import Extract, read_extract
+from analysis.wave.margins import read_margins
+from analysis.wave.output import write_tables
+from analysis.wave.rules import SAMPLE_SENTENCE, ScoreOptions
+from analysis.wave.sample import weight_sample
+from analysis.wave.sample_scores import score_sample
+from analysis.wave.scores import score_wave
+from analysis.wave.waves import say_weights
 from tests.sample_extracts import SAMPLE_ITEMS, interview, margins_file, unit, visits, write_sample
 
 CLOSE = 1e-8

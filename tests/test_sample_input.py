@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from analysis.cli import INSTANCE_KEY, estimate, report, weights
+from analysis.commands.cli import INSTANCE_KEY, estimate, report, weights
 from analysis.errors import AnalysisError
-from analysis.extract import read_extract
-from analysis.output import replacing
 from analysis.report import write_report
-from analysis.sample_scores import score_sample
-from analysis.scores import score_wave
-from analysis.wave_result import AnyResult
+from analysis.wave.extract import read_extract
+from analysis.wave.output import replacing
+from analysis.wave.sample_scores import score_sample
+from analysis.wave.scores import score_wave
+from analysis.wave.wave_result import AnyResult
 from survey_app.cli import main
 from tests import extracts
 from tests.extracts import write

@@ -8,12 +8,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from analysis.extract import read_extract
-from analysis.margins import read_margins
 from analysis.report import write_report
-from analysis.rules import SAMPLE_SENTENCE, SENTENCE, ScoreOptions
-from analysis.sample_scores import score_sample
-from analysis.wave_result import SampleResult
+from analysis.wave.extract import read_extract
+from analysis.wave.margins import read_margins
+from analysis.wave.rules import SAMPLE_SENTENCE, SENTENCE, ScoreOptions
+from analysis.wave.sample_scores import score_sample
+from analysis.wave.wave_result import SampleResult
 from tests.sample_extracts import interview, margins_file, unit, visits, write_sample
 from tests.test_report import BAND, LOADING, NASTY, Page, browser
 

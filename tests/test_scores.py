@@ -10,9 +10,9 @@ import pytest
 from scipy.stats import beta, t
 
 from analysis.errors import AnalysisError
-from analysis.extract import Extract, read_extract
-from analysis.quality import quality_json
-from analysis.scores import COLUMNS, Score, ScoreOptions, WaveResult, score_wave
+from analysis.wave.extract import Extract, read_extract
+from analysis.wave.quality import quality_json
+from analysis.wave.scores import COLUMNS, Score, ScoreOptions, WaveResult, score_wave
 from tests.extracts import FACTORS, ITEMS, day, many, register_row, response, write
 
 MEASURES = ("index", "overall", *(f"factor:{f}" for f in FACTORS), *(f"item:{item}" for item in ITEMS))

@@ -18,9 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
-from analysis.output import table_csv, write_tables
 from analysis.report import write_report
-from analysis.wave_result import Score, WaveResult
+from analysis.wave.output import table_csv, write_tables
+from analysis.wave.wave_result import Score, WaveResult
 from survey_app.model import Centre, PrimaryUnit, ServiceField
 from survey_app.settings import Settings
 from tests import report_waves

@@ -10,7 +10,7 @@ from scipy.special import logit, stdtr
 from statsmodels.stats.multitest import multipletests
 
 from analysis import intervals
-from analysis.verdicts import Candidate, holm, tipping_point, touching_level, verdicts
+from analysis.wave.verdicts import Candidate, holm, tipping_point, touching_level, verdicts
 
 
 def logit_at(value: float, se: float, level: float, df: float = 40.0) -> tuple[float, float]:

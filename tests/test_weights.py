@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.counter import counter_design, targets
+from analysis.calibration.joining import join_neighbours
 from analysis.errors import AnalysisError
-from analysis.extract import Extract, read_extract
-from analysis.joining import join_neighbours
-from analysis.output import write_weights
-from analysis.register import read_register_file, register_of
-from analysis.weights import Weighting, weight_to_register
+from analysis.wave.counter import counter_design, targets
+from analysis.wave.extract import Extract, read_extract
+from analysis.wave.output import write_weights
+from analysis.wave.register import read_register_file, register_of
+from analysis.wave.weights import Weighting, weight_to_register
 from tests.extracts import day, many, register_row, response, write
 
 

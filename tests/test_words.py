@@ -9,7 +9,7 @@ import pytest
 from analysis.report import findings
 from analysis.report.findings import Spread, Told
 from analysis.report.words import Words, load_messages
-from analysis.rules import SENTENCE
+from analysis.wave.rules import SENTENCE
 
 HERE = Path(__file__).parents[1] / "analysis"
 VI, EN = Words("vi"), Words("en")

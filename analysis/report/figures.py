@@ -12,7 +12,7 @@ from analysis import plots
 from analysis.report.findings import factor_finding, response_finding, score_finding
 from analysis.report.reading import CounterReading, Reading
 from analysis.report.weighting import shown_weights
-from analysis.wave_result import Score
+from analysis.wave.wave_result import Score
 
 CLASSES = 24
 VERDICTS: Mapping[str, plots.Shape] = {"above": "above", "below": "below", "cannot_tell": "cannot_tell"}

@@ -11,7 +11,7 @@ from analysis.report import sample_sections, sections
 from analysis.report.reading import CounterReading, Reading, SampleReading
 from analysis.report.sections import Lead, Section
 from analysis.report.words import Language, Words
-from analysis.wave_result import AnyResult, SampleResult
+from analysis.wave.wave_result import AnyResult, SampleResult
 
 if TYPE_CHECKING:
     from jinja2 import Environment

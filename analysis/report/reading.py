@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Generic, TypeVar
 
-from analysis.codebook import Codebook
-from analysis.register import POPULATION_TEXT
 from analysis.report.findings import Spread, Told
 from analysis.report.words import Words
-from analysis.wave_result import SampleResult, Score, VerdictDetail, WaveResult, counted
+from analysis.wave.codebook import Codebook
+from analysis.wave.register import POPULATION_TEXT
+from analysis.wave.wave_result import SampleResult, Score, VerdictDetail, WaveResult, counted
 
 HIDDEN = ("unreliable", "confidential", "complementary")
 #: How a note of scores.csv begins -> the sentence that says it; what follows a comparison is its limit. The other

@@ -11,7 +11,7 @@ from analysis.report.figures import VERDICTS, axis_words, point, weights_plot, w
 from analysis.report.findings import Spread, factor_finding
 from analysis.report.reading import SampleReading
 from analysis.report.sample_tables import measure_words, unit_words
-from analysis.wave_result import Score
+from analysis.wave.wave_result import Score
 
 MOST_UNITS = 40
 """More primary units than this stand in the table only: the plot would not fit a page."""

@@ -12,8 +12,8 @@ from analysis.report.sample_figures import MOST_UNITS, items_plot
 from analysis.report.sections import Lead, Section
 from analysis.report.tables import NEAR_CEILING
 from analysis.report.weighting import left_out_table
-from analysis.sample import STRAIN
-from analysis.wave_result import SampleResult
+from analysis.wave.sample import STRAIN
+from analysis.wave.wave_result import SampleResult
 
 
 def lead(reading: SampleReading) -> Lead:

@@ -7,14 +7,14 @@ margins_table, few_margins, strata_table, measure_words, unit_words.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analysis.additive import FEW
-from analysis.codebook import Reference
 from analysis.report.reading import SampleReading
 from analysis.report.table import Cell, Column, Notes, Row, Table
 from analysis.report.tables import shown_cell, truth_cells, value_cells
 from analysis.report.weighting import tiny
-from analysis.sample import NO_ANSWER, SampleWeighting, Visited
-from analysis.wave_result import Score
+from analysis.wave.additive import FEW
+from analysis.wave.codebook import Reference
+from analysis.wave.sample import NO_ANSWER, SampleWeighting, Visited
+from analysis.wave.wave_result import Score
 
 OF_ONE = ("deff_kish", "n_eff_kish", "smallest", "largest")
 """Diagnostics that tell a single weight, and so the raking class of one person, where responses are few."""

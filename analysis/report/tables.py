@@ -9,7 +9,7 @@ from typing import Any
 
 from analysis.report.reading import CounterReading, Reading
 from analysis.report.table import Cell, Column, Notes, Row, Table
-from analysis.wave_result import Score
+from analysis.wave.wave_result import Score
 
 NEAR_CEILING = 88.0
 """From here on the share of the dissatisfied is printed beside."""

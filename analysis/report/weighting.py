@@ -6,9 +6,9 @@ shown_weights.
 
 from typing import TYPE_CHECKING, Any
 
-from analysis.additive import FEW
 from analysis.report.reading import CounterReading, Reading
 from analysis.report.table import Cell, Column, Row, Table
+from analysis.wave.additive import FEW
 
 if TYPE_CHECKING:
     import numpy as np

@@ -71,19 +71,19 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "extract": ("survey_app.cli.extract:extract", "Write WAVE as an extract for analysis, and print where it lies."),
     "weights": (
-        "analysis.cli:weights",
+        "analysis.commands.cli:weights",
         "Weight a wave to its dossier register or by its frame, or a data file of your own to totals you bring.",
     ),
     "estimate": (
-        "analysis.cli:estimate",
+        "analysis.commands.cli:estimate",
         "Estimate a wave's scores, or columns of a data file of your own: CSV, Parquet, SPSS (.sav), Stata (.dta).",
     ),
     "report": (
-        "analysis.cli:report",
+        "analysis.commands.cli:report",
         "Write the report of a wave: tables, plots, weights and a page that prints on A4.",
     ),
     "compare": (
-        "analysis.cli_compare:compare",
+        "analysis.commands.compare:compare",
         "Say which items of two waves are comparable and why, or give differences with tests from one data file or two.",
     ),
 }

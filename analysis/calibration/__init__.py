@@ -1,0 +1,1 @@
+"""Weights adjusted to known totals: post-stratification, raking, calibration, trimming, collapsing."""

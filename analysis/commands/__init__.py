@@ -1,0 +1,1 @@
+"""The commands of analysis: options in, tables out."""

@@ -1,0 +1,1 @@
+"""Estimates held against each other: contrasts, differences, tests of independence, many comparisons at once."""

@@ -1,0 +1,1 @@
+"""Replicate weights: jackknife, balanced halves, bootstraps, and those a user brings."""

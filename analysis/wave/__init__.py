@@ -1,0 +1,1 @@
+"""A wave of SIPAS from its extract to published rows."""
