@@ -1,6 +1,6 @@
 """From moments to estimates: values, linearised scores, df and design effect, for every estimator alike.
 
-An estimator is its measure (what is summed) and nothing else; see analysis.estimators and analysis.index.
+An estimator is its measure (what is summed) and nothing else; see analysis.estimators and analysis.sipas_index.
 Public: Linearised, linearise, IntervalRule, finish, of_values.
 """
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.index import IndexSpec
+from analysis.sipas_index import IndexSpec
 from analysis.wave.codebook import Area, Centre, Codebook, Factor, Form, Index, Rules, ServiceField, Wave
 from analysis.wave.extract import Extract, Manifest
 from survey_app.population import RECEIVED, Answers, Model, Visits, World, build_world

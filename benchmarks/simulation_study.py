@@ -30,7 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.design import SurveyDesign
-from analysis.index import index
+from analysis.sipas_index import index
 from analysis.wave.weights import weight_to_register
 from benchmarks.simulated_extract import Causes, codebook, extract_of, index_spec, seeds, world
 from survey_app.model import Rules

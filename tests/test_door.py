@@ -1,6 +1,7 @@
 """The door of the statistics: these names and these signatures are what analysts' scripts rest on."""
 
 import inspect
+import pkgutil
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ DOOR = {
     "post_stratify": "(design, cells, totals)",
     "rake": "(design, margins, tolerance=1e-10)",
     "calibrate": "(design, x, totals, method='linear', bounds=None)",
-    "trim": "(design, lower=None, upper=None",
+    "trim": "(design, lower, upper)",
     "replicate": "(design, method, replicates=500, rho=0.0, seed=None)",
     "contrast": "(estimates, matrix_or_function)",
     "compare": "(a, b)",
@@ -57,3 +58,14 @@ def test_the_docstring_gives_shapes_and_errors_or_what_is_returned(name: str) ->
     assert "Parameters\n---" in text
     assert "shape (" in text or name in ("compare", "post_stratify", "trim", "replicate", "regress")
     assert any(f"{part}\n---" in text for part in ("Raises", "Returns", "Notes"))
+
+
+def test_every_name_of_the_door_leads_somewhere() -> None:
+    assert set(analysis.__all__) == set(analysis._HOME)
+    assert set(analysis.__all__) <= set(dir(analysis))
+    with pytest.raises(AttributeError, match="no attribute 'means'"):
+        analysis.means  # noqa: B018
+
+
+def test_submodules_do_not_hide_names_of_the_door() -> None:
+    assert not {module.name for module in pkgutil.iter_modules(analysis.__path__)} & set(analysis.__all__)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from analysis import AnalysisError, Estimates, SurveyDesign, composite, mean, proportion, ratio, total
 from analysis.estimators import ShareInterval
-from analysis.index import ItemMethod, RollUp
+from analysis.sipas_index import ItemMethod, RollUp
 from tests.textbook import Sample, design_variance, draw
 
 seeds = st.integers(0, 10**6)

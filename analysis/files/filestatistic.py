@@ -14,7 +14,7 @@ from analysis.estimates import Estimates
 from analysis.estimators import mean, proportion, ratio, total
 from analysis.files.datafile import DataFile, Source, matching
 from analysis.files.filedesign import DesignColumns, DesignRequest, FileDesign, build_design, columns_of, in_the_file
-from analysis.index import IndexSpec, index
+from analysis.sipas_index import IndexSpec, index
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

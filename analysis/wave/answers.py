@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.errors import AnalysisError, Problem
-from analysis.index import IndexSpec
+from analysis.sipas_index import IndexSpec
 from analysis.wave.codebook import Codebook
 from analysis.wave.extract import Extract
 from analysis.wave.rules import RollUp

@@ -13,7 +13,7 @@ import numpy as np
 
 from analysis.design import SurveyDesign
 from analysis.estimates import Estimates
-from analysis.index import IndexSpec, index
+from analysis.sipas_index import IndexSpec, index
 from analysis.wave.additive import Place
 from analysis.wave.answers import OVERALL, Answers, block, part_of
 from analysis.wave.codebook import Codebook
