@@ -101,7 +101,8 @@ def index(
         score is pooled inside under "pooled", else the mean of its item scores.
     by, level, df : as for `analysis.mean`
     interval : "default": items under top2 Korn–Graubard, all else logit on the score's own range (0–100, mean5
-        20–100) with the delta SE; "t": t for all
+        20–100) with the delta SE, but Korn–Graubard where the measure rests on fewer than three responses' worth of
+        dissatisfaction (`intervals.few`); "t": t for all
     areas : also the score of each area: pooled inside under "pooled" and "area_mean", else the mean of its items or of
         its factors, as the roll-up says
 
@@ -184,10 +185,12 @@ def answer_shares(design: SurveyDesign, answers: Mapping[str, Any], spec: IndexS
 
 
 def _interval(result: Linearised, df: FloatArray, level: float, bottom: float, logits: int) -> intervals.Interval:
-    """Logit for the first `logits` variables, Korn–Graubard for the rest, Clopper–Pearson where SE = 0."""
+    """Logit for the first `logits` variables (Korn–Graubard where they rest on few), Korn–Graubard for the rest,
+    Clopper–Pearson where SE = 0.
+    """
     width = 100.0 - bottom
     share, se = (result.value - bottom) / width, result.se / width
-    low, high = intervals.logit(share, se, df, level)
+    low, high = intervals.index_share(share, se, df, result.n, level)
     if logits < share.shape[1]:
         items = np.s_[:, logits:]
         low[items], high[items] = intervals.korn_graubard(share[items], se[items], df[items], result.n[items], level)

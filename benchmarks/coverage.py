@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import analysis
-from analysis.intervals import beta, clopper_pearson, korn_graubard, logit, wilson
+from analysis.intervals import beta, clopper_pearson, index_share, korn_graubard, logit, wilson
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "benchmarks"
 PS, NS = (0.5, 0.85, 0.97), (30, 60, 100, 300, 1000, 3000)
@@ -144,7 +144,7 @@ def intervals(case: Case, made: Samples, y: Samples, rng: np.random.Generator) -
     elif case.measure == "index":
         estimates = analysis.ratio(design, y["top"], y["valid"], by=by)
         yield "logit", on_logit(estimates, 0.0, 1.0)
-        yield "few: korn_graubard", switched(estimates)
+        yield "default", on_shares(estimates, index_share, 0.0, 1.0)
         yield "t", estimates
         yield "korn_graubard", on_shares(estimates, korn_graubard, 0.0, 1.0)
         yield "beta", on_shares(estimates, beta, 0.0, 1.0)
@@ -161,15 +161,6 @@ def on_logit(estimates: analysis.Estimates, low: float, high: float) -> Any:
         return logit(share, se, df, level)
 
     return on_shares(estimates, rule, low, high)
-
-
-def switched(estimates: analysis.Estimates, least: float = 3.0) -> Any:
-    """Logit, but Korn–Graubard where fewer than `least` responses' worth are dissatisfied, or satisfied."""
-    often, few = on_logit(estimates, 0.0, 1.0), on_shares(estimates, korn_graubard, 0.0, 1.0)
-    size = np.fmin(estimates.n, estimates.n_eff)
-    scarce = size * np.minimum(estimates.value, 1 - estimates.value) < least
-    bounds = (np.where(scarce, a, b) for a, b in ((few.ci_low, often.ci_low), (few.ci_high, often.ci_high)))
-    return _Bounds(*bounds, estimates.n_eff, estimates.df)
 
 
 def on_shares(estimates: analysis.Estimates, rule: Any, low: float, high: float) -> Any:

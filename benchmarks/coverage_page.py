@@ -10,7 +10,7 @@ from benchmarks.coverage import NS, PS, SHARES, Case, Figures
 
 Found = Mapping[Case, Sequence[Figures]]
 BAR, LEAST_N_EFF, LEAST_DF = 93.0, 60.0, 8.0
-DEFAULTS = {"share": "korn_graubard", "mean": "t", "index": "logit", "median": "mean"}
+DEFAULTS = {"share": "korn_graubard", "mean": "t", "index": "default", "median": "mean"}
 _SAMPLINGS = {
     "rows": "every row a PSU",
     "clustered": "PSUs of 15 to 25 rows, design effect about 1.75",
@@ -24,8 +24,8 @@ _MEASURES = {
     "median": "Median of a continuous variable (`quantile`)",
 }
 _NOTES = {
-    "index": " `few: korn_graubard` is logit, but Korn–Graubard (n_eff capped at n, the number of responses) where\n"
-    "min(n, n_eff) · min(R, 1 − R) < 3, R the index as a share: less than three responses' worth of dissatisfaction. A\n"
+    "index": " It is logit, but Korn–Graubard (n_eff capped at n, the number of responses) where size · min(R, 1 − R) < 3,\n"
+    "R the index as a share, size = min(n, R(1 − R)/SE²): less than three responses' worth of dissatisfaction. A\n"
     "respondent who answers all items alike is then the rare event that a standard error cannot see before it happens."
 }
 _HEAD = """# Do the intervals hold the truth?

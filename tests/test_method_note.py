@@ -28,7 +28,7 @@ CHAPTER = {
 DOI = re.compile(r"https://doi\.org/[^\s\"']+[^\s\"'.,;]")
 SOURCES = {
     (path.name, doi)
-    for path in sorted((ROOT / "analysis").glob("*.py"))
+    for path in sorted((ROOT / "analysis").rglob("*.py"))
     for doi in DOI.findall(re.sub(r"\n\s*", "\n", path.read_text(encoding="utf-8")))
 }
 

@@ -108,7 +108,7 @@ def _intervals(family: Sequence[Candidate]) -> IntervalAt:
     def at(level: FloatArray) -> tuple[FloatArray, FloatArray]:
         drawn = np.empty((2, len(family)))
         for i, method, numbers in (
-            (rest, intervals.logit, (share, error, df)),
+            (rest, intervals.index_share, (share, error, df, n)),
             (shares, intervals.korn_graubard, (share, error, df, n)),
             (flat, intervals.clopper_pearson, (share, n_kish)),
         ):
