@@ -335,12 +335,12 @@ def test_words_of_the_options_are_those_of_the_door() -> None:
     from analysis.calibration.adjusting import Aggregate, Method
     from analysis.design import LonePsu
     from analysis.distribution import Rule
-    from analysis.sipas_index import ItemMethod, RollUp
     from analysis.linear import DegreesOfFreedom
     from analysis.quantiles import QuantileInterval
     from analysis.replication.replicate_weights import Centre
     from analysis.replication.replicates import Bootstrap
     from analysis.replication.replicates import Method as Replicating
+    from analysis.sipas_index import ItemMethod, RollUp
 
     expected = {
         "--statistic": filestatistic.Statistic, "--rule": Rule, "--df": DegreesOfFreedom, "--item-method": ItemMethod,
