@@ -12,11 +12,15 @@ from analysis.design import SurveyDesign
 from analysis.errors import AnalysisError, Problem
 from analysis.labels import IntArray, compact
 from analysis.replication.hadamard import hadamard
-from analysis.replication.replicate_weights import MANY, WORK, Centre, Dense, LeaveOneOut, Replicates
+from analysis.replication.replicate_weights import WORK, Centre, Dense, LeaveOneOut, Replicates
 from analysis.stages import Stage
 
 FloatArray = NDArray[np.float64]
 Bootstrap = Literal["rao_wu", "canty_davison", "preston"]
+
+ENOUGH = (
+    200  # replicates whose draws are as good as independent: their rank is that of the strata, at most their number
+)
 
 _DRAWS = 1 << 15  # units drawn at a time in all replicates together: they stay in the cache
 
@@ -178,8 +182,8 @@ def _preston(design: SurveyDesign, replicates: int, rng: np.random.Generator, ce
 
 
 def _independent(stage: Stage, replicates: int) -> IntArray | None:
-    """Strata, within which draws of many PSUs are independent; a few may repeat one another: None, to be looked at."""
-    few = replicates <= MANY and len(stage.group) * replicates**2 <= WORK
+    """Strata, within which many draws of PSUs are independent; few may repeat one another: None, to be looked at."""
+    few = replicates < ENOUGH and len(stage.group) * replicates**2 <= WORK
     return None if few else stage.group
 
 
