@@ -17,7 +17,7 @@ def t(value: FloatArray, se: FloatArray, df: FloatArray, level: float) -> Interv
 
 
 def logit(
-    value: FloatArray, se: FloatArray, df: FloatArray, level: float, low: float = 0.0, high: float = 1.0
+    value: FloatArray, se: FloatArray, df: FloatArray, level: float | FloatArray, low: float = 0.0, high: float = 1.0
 ) -> Interval:
     """Interval on the logit scale of (value − low)/(high − low) with the delta SE; R's "xlogit" for low, high = 0, 1.
 
@@ -54,7 +54,7 @@ def index_share(p: FloatArray, se: FloatArray, df: FloatArray, n: FloatArray, le
     return np.where(scarce, cautious[0], usual[0]), np.where(scarce, cautious[1], usual[1])
 
 
-def korn_graubard(p: FloatArray, se: FloatArray, df: FloatArray, n: FloatArray, level: float) -> Interval:
+def korn_graubard(p: FloatArray, se: FloatArray, df: FloatArray, n: FloatArray, level: float | FloatArray) -> Interval:
     """Clopper–Pearson on min(n, n_eff (t_{n−1}/t_df)²), n_eff = p(1 − p)/SE².
 
     Korn and Graubard (1998), Survey Methodology 24, 193–201; the cap at n as in the presentation standards of the
@@ -81,7 +81,7 @@ def wilson(p: FloatArray, se: FloatArray, df: FloatArray, n: FloatArray, level: 
     return centre - half, centre + half
 
 
-def clopper_pearson(p: FloatArray, size: FloatArray, level: float) -> Interval:
+def clopper_pearson(p: FloatArray, size: FloatArray, level: float | FloatArray) -> Interval:
     """Clopper and Pearson (1934) with a size that need not be whole; https://doi.org/10.1093/biomet/26.4.404"""
     from scipy.special import betaincinv
 
@@ -96,7 +96,9 @@ def clopper_pearson(p: FloatArray, size: FloatArray, level: float) -> Interval:
     return np.where(known, low, np.nan), np.where(known, high, np.nan)
 
 
-def _adjusted_size(p: FloatArray, se: FloatArray, df: FloatArray, n: FloatArray, level: float) -> FloatArray:
+def _adjusted_size(
+    p: FloatArray, se: FloatArray, df: FloatArray, n: FloatArray, level: float | FloatArray
+) -> FloatArray:
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = _quantile(n - 1, level) / _quantile(df, level)
         return np.asarray(p * (1 - p) / se**2 * ratio**2)

@@ -198,6 +198,7 @@ def finish(
     if degrees is None:
         degrees = result.df_domain if df == "domain" else np.full(result.value.shape, float(result.moments.design.df))
     low, high = rule(result, degrees, level)
+    result.moments.forget_rows()
     with np.errstate(divide="ignore", invalid="ignore"):
         n_eff = result.n / result.deff
     return Estimates(

@@ -41,9 +41,9 @@ class Packing:
     bounds : of the walks over packed rows; units do not cross them
     """
 
-    order: IntArray
+    order: NDArray[np.int32]
     weight: FloatArray
-    slot: IntArray
+    slot: NDArray[np.int32]
     domain: IntArray
     unit: IntArray
     bounds: tuple[tuple[int, int], ...]
@@ -106,7 +106,7 @@ def pack_order(domain: IntArray, unit: IntArray, units: int, weight: FloatArray,
     begin = np.concatenate([[0], np.cumsum(counts.sum(axis=0))])
     earlier = np.concatenate([np.zeros((1, buckets), dtype=np.int64), np.cumsum(counts, axis=0)[:-1]])
     places, rows = begin[:-1] + earlier, int(begin[-1])
-    order, slots, weights = np.empty(rows, dtype=np.int64), np.empty(rows, dtype=np.int64), np.empty(rows)
+    order, slots, weights = np.empty(rows, dtype=np.int32), np.empty(rows, dtype=np.int32), np.empty(rows)
     used = places.copy()
     in_threads(
         lambda i, a, b: kernels.place(bucket, of_row, weight, slot, a, b, used[i], order, weights, slots), stretches

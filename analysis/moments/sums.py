@@ -93,6 +93,10 @@ class Moments:
         """Sum values of pairs, shape (pairs, m), to domains, shape (domains, m)."""
         return sum_by_domain(self.domain, values, self.domains)
 
+    def forget_rows(self) -> None:
+        """Let go of the rows, which what was summed no longer needs: estimates are kept longer than they are made."""
+        object.__setattr__(self, "second", SecondReading())
+
     @cached_property
     def n(self) -> FloatArray:
         """Rows with a valid answer, shape (domains, v)."""
