@@ -154,6 +154,7 @@ def starts(rounds: int) -> dict[str, list[float]]:
     commands = {
         "python -c pass": [sys.executable, "-c", "pass"],
         "import analysis": [sys.executable, "-c", "import analysis"],
+        "from analysis import SurveyDesign, mean": [sys.executable, "-c", "from analysis import SurveyDesign, mean"],
         "sipas estimate --help": [str(Path(sys.executable).with_name("sipas")), "estimate", "--help"],
     }
     found: dict[str, list[float]] = {name: [] for name in commands}

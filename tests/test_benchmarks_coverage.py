@@ -51,9 +51,10 @@ def test_other_measures_are_the_door_sample_by_sample(measure: str) -> None:
     one_by_one(Case(measure, "clustered", 0.5 if measure == "median" else 0.85, 100))
 
 
-def test_the_index_of_counts_is_the_index_of_items() -> None:
-    """Σ top / Σ valid per row, and the logit interval, are what `index` makes of the items themselves."""
-    case = Case("index", "clustered", 0.85, 100, 0.4)
+@pytest.mark.parametrize("p", [0.85, 0.97])
+def test_the_index_of_counts_is_the_index_of_items(p: float) -> None:
+    """Σ top / Σ valid per row, and its interval, are what `index` makes of the items themselves."""
+    case = Case("index", "clustered", p, 100, 0.4)
     rng = np.random.default_rng(7)
     made = layout(case, 1, rng)
     y, _ = answers(case, made["p"], rng)
@@ -64,7 +65,9 @@ def test_the_index_of_counts_is_the_index_of_items() -> None:
     names = tuple(f"q{item}" for item in range(ITEMS))
     design = analysis.SurveyDesign(np.ones(len(items)), stratum=made["stratum"], psu=made["psu"])
     whole = analysis.index(design, dict(zip(names, items.T, strict=True)), analysis.IndexSpec(names))
-    counted = dict(intervals(case, made, y, rng))["logit"]
+    found = dict(intervals(case, made, y, rng))
+    counted, on_logit = found["default"], found["logit"]
+    assert bool(counted.ci_low[0, 0] == on_logit.ci_low[0, 0]) == (p == 0.85), "near the ceiling it is another interval"
     assert float(whole.ci_low[0, 0]) == pytest.approx(100 * float(counted.ci_low[0, 0]), rel=1e-9)
     assert float(whole.ci_high[0, 0]) == pytest.approx(100 * float(counted.ci_high[0, 0]), rel=1e-9)
 
