@@ -76,7 +76,12 @@ def page(found: Found, samples: int) -> str:
     error = 100 * (0.95 * 0.05 / samples) ** 0.5
     lines = [_HEAD.format(samples=samples, error=error, verdict=verdict)]
     for measure, title in _MEASURES.items():
-        lines += ["", f"## {title}", "", f"The default is `{DEFAULTS[measure]}`.{_NOTES.get(measure, '')}"]
+        lines += [
+            "",
+            f"## {title}",
+            "",
+            f"The default is in the column `{DEFAULTS[measure]}`.{_NOTES.get(measure, '')}",
+        ]
         for sampling, straight, some in _groups(found, measure):
             alike = f"; {100 * straight:.0f} % of respondents answer all items alike" if straight else ""
             lines += ["", f"### {_SAMPLINGS[sampling]}{alike}", "", *_table(some)]
