@@ -78,7 +78,7 @@ class Stages:
                     Problem(
                         f"{len(lone)} {what}, so the variance cannot be estimated: {names}",
                         f"stratum, stage {number}",
-                        "join each with a neighbouring stratum, or give fpc where the one PSU is all there is",
+                        "join each with a neighbouring stratum, give fpc where the one PSU is all there is, or choose a policy: lone_psu= (--lone-psu)",
                     )
                 )
         if problems:

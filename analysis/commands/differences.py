@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from analysis.commands.estimate import file_request
-from analysis.commands.options import file_format, given_options, is_data
+from analysis.commands.options import file_format, given_options, is_data, read_files
 from analysis.commands.progress import Waiting
 from analysis.commands.show import print_json
 from analysis.commands.showntable import EXACT, ShownTable, decimals
@@ -27,7 +27,7 @@ SMALLEST_P = 1e-4
 def compare_files(first: str, second: str | None, given: Mapping[str, Any], as_json: bool, output: str | None) -> None:
     """Differences between the domains of one file (--by), or between two files, domain by domain."""
     if output:
-        check_suffix(Path(output))
+        check_suffix(Path(output), read=(first, *([second] if second else []), *read_files(given)))
     if second is not None and not is_data(second):
         what = "a data file is compared with a data file"
         raise AnalysisError(Problem(what, second, "name two data files, or two waves"))

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from analysis.commands.options import OF_A_WAVE, design_request, file_format, is_data
+from analysis.commands.options import OF_A_WAVE, design_request, file_format, is_data, read_files
 from analysis.commands.picture import PICTURE_SUFFIXES, picture_of_file, picture_of_wave, write_picture
 from analysis.commands.progress import Waiting
 from analysis.commands.show import print_json
@@ -41,7 +41,8 @@ def estimate_command(
     """Estimate, then write what was asked for: table, picture, JSON, or the table on the terminal."""
     for name, known in ((output, TABLE_SUFFIXES), (plot, PICTURE_SUFFIXES)):
         if name:
-            check_suffix(Path(name), "--plot" if known is PICTURE_SUFFIXES else "--output", known)
+            option = "--plot" if known is PICTURE_SUFFIXES else "--output"
+            check_suffix(Path(name), option, known, (target, *read_files(given)))
     with Waiting() as step:
         if is_data(target):
             table, found = of_file(Path(target), given, step)
@@ -110,6 +111,11 @@ def of_file(path: Path, given: Mapping[str, Any], done: Callable[[str], None]) -
         f"{request.statistic} of {path.name}, {UNITS[request.statistic]}; "
         f"{100 * request.level:g} % intervals: {intervals}; df of the {request.df}"
     )
+    codes = {"counted": given["of"] or (), "missing": given["missing"] or ()}
+    for word, chosen in codes.items():
+        if chosen:
+            line += f"; codes {word}: {', '.join(map(str, chosen))}"
+            context[f"codes_{word}"] = list(chosen)
     places = decimals(header, rows)
     return ShownTable(header, rows, context, (line, *found.said), places=places), found
 

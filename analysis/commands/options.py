@@ -158,7 +158,18 @@ def options(*groups: tuple[Callable[[Command], Command], ...]) -> Callable[[Comm
 
 def is_data(target: str) -> bool:
     """Whether the name is that of a data file rather than of a wave or an extract."""
-    return Path(target).suffix.lower() in DATA_SUFFIXES
+    path = Path(target)
+    known = path.suffix.lower() in DATA_SUFFIXES
+    if not known and path.is_file() and path.suffix.lower() != ".json":
+        what = f"{path.name} is no kind of file that can be read"
+        raise AnalysisError(Problem(what, target, f"save it as one of {', '.join(DATA_SUFFIXES)}"))
+    return known
+
+
+def read_files(given: Mapping[str, Any]) -> list[str]:
+    """Names of files among the values of options."""
+    values = [part for value in given.values() for part in (value if isinstance(value, tuple) else (value,))]
+    return [value for value in values if isinstance(value, str) and Path(value).is_file()]
 
 
 def given_options(names: tuple[str, ...]) -> list[str]:

@@ -5,7 +5,7 @@ Public: write_table, write_columns, in_its_place, check_suffix, TABLE_SUFFIXES. 
 
 import io
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
@@ -25,13 +25,22 @@ MOST_ROWS, MOST_COLUMNS, MOST_CELL = 1_048_576, 16_384, 32_767
 CHUNK = 50_000
 
 
-def check_suffix(path: Path, option: str = "--output", known: Sequence[str] = TABLE_SUFFIXES) -> None:
-    """Before anything is computed: a name that says no kind of file is refused."""
+def check_suffix(
+    path: Path, option: str = "--output", known: Sequence[str] = TABLE_SUFFIXES, read: Iterable[object] = ()
+) -> None:
+    """Before anything is computed: a name that says no kind of file is refused, and one of the files that are read."""
+    if path.exists() and any(isinstance(name, str | Path) and _same(path, Path(name)) for name in read):
+        what = "this file is read: what is written would take its place, and its rows would be lost"
+        raise AnalysisError(Problem(what, f"{option} {path}", "name another file to write to"))
     if path.suffix.lower() not in known:
         what = f"{path.name} is none of {', '.join(known)}"
         raise AnalysisError(Problem(what, option, f"let the file's name end in {' or '.join(known)}"))
     if path.is_dir():
         raise AnalysisError(Problem("that is a folder", str(path), f"name a file: {path / ('table' + known[0])}"))
+
+
+def _same(one: Path, other: Path) -> bool:
+    return other.exists() and one.samefile(other)
 
 
 @contextmanager

@@ -249,8 +249,8 @@ def recalibrated(
 
     Returns
     -------
-    Replicates whose weights meet the totals in every replicate; df = rank − 1, or, of more than 1,000 replicates, the df
-    before
+    Replicates whose weights meet the totals in every replicate; df = rank − 1 as in R, but the df before where there are
+    more replicates than units, since the rank of many calibrated replicates counts what is no information
 
     Raises
     ------
@@ -274,7 +274,7 @@ def recalibrated(
         raise AnalysisError(problems)
     form = Calibrated(replicates.multipliers, of_unit, of_cell, factor, ratio)
     method = f"{replicates.method}, each replicate calibrated"
-    df = replicates.df if replicates.count > MANY else replicates.known_df
+    df = replicates.df if replicates.count > min(MANY, replicates.units) else replicates.known_df
     same = (replicates.scale, replicates.rscales, replicates.centre)
     return Replicates(method, unit, form, *same, group=None, known_df=df)
 
