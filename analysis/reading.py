@@ -19,6 +19,7 @@ def read_variables(design: SurveyDesign, y: Any, name: str, missing: Collection[
     """Arrays as `read_columns` takes them; of a table design, names of its columns or Ibis expressions."""
     if design.source is not None:
         return table_columns(design.source, y, name, missing)
+    _require_no_name(y, name)
     return read_columns(y, name, design.n, missing)
 
 
@@ -29,6 +30,7 @@ def read_shares(
     if design.source is not None:
         found = table_columns(design.source, y, "y", missing, of)
         return found if of is not None else require_shares(design.source, found)
+    _require_no_name(y, "y")
     columns = read_columns(y, "y", design.n, missing, of)
     if of is None:
         _require_shares(columns)
@@ -42,6 +44,7 @@ def read_classification(design: SurveyDesign, by: Any) -> Codes | TableDomains:
 
 def read_domains(by: Any, rows: int) -> Codes:
     """Codes of the domains; several classifications are crossed."""
+    _require_no_name(by, "by")
     if by is None:
         return Codes(np.zeros(rows, dtype=np.int64), ("all",))
     several = isinstance(by, (list, tuple)) and len(by) > 0 and all(np.ndim(part) == 1 for part in by)
@@ -50,6 +53,18 @@ def read_domains(by: Any, rows: int) -> Codes:
     if not domains.labels:
         raise AnalysisError(Problem("no row lies in a domain", "by", "give at least one label that is not missing"))
     return domains
+
+
+def _require_no_name(value: Any, name: str) -> None:
+    """A name stands for a column only where the design has a table."""
+    if isinstance(value, str):
+        raise AnalysisError(
+            Problem(
+                f"{value!r} is a name, and this design has its rows in arrays",
+                name,
+                f"give the column itself, such as frame[{value!r}]; names are for SurveyDesign(…, data=TABLE)",
+            )
+        )
 
 
 def _require_shares(columns: Columns) -> None:

@@ -1,6 +1,6 @@
 """How fast, beside the rivals: the same data, the same machine, in turn; and how far the results differ.
 
-    python -m benchmarks.speed [--rounds 3] [--slow] [--only WORD] [--without NAME …] [--write]
+    python -m benchmarks.speed [--rounds 3] [--slow] [--only WORD] [--skip NAME] [--without NAME …] [--write]
 
 Rivals run in environments of their own that this command makes (.venv/rivals*), R survey is Debian's. A round measures
 every program once, ours by the median of several calls; the table has medians over rounds and, for the ratios, the
@@ -182,10 +182,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--slow", action="store_true", help="samplics too")
     parser.add_argument("--only", default="", help="tasks whose name holds this word")
+    parser.add_argument("--skip", default=" ", help="leave out the task of this name, and say so")
     parser.add_argument("--without", action="append", default=[], help="leave a rival out")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
     options = parser.parse_args()
-    chosen = [task for task in tasks() if options.only in task.name]
+    chosen = [task for task in tasks() if options.only in task.name and task.name != options.skip]
     warm, data = make_data(WARM), None
     with tempfile.TemporaryDirectory() as folder:
         made = Measurement(Path(folder), options.rounds, options.slow, options.without)
@@ -198,6 +199,9 @@ def main() -> None:
             made.close()
     processes, peak = ({}, {}) if options.only else (starts(options.rounds), memory(1_000_000))
     page = document(chosen, made.timings, made.versions, processes, peak, options.rounds)
+    for task in tasks():
+        if task.name == options.skip:
+            page += f"\nLeft out of this run, so not measured: {task.title}.\n"
     print(page)
     if options.write:
         PAGE.write_text(page, encoding="utf-8")

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from analysis import SurveyDesign, calibrate, replicate
+from analysis import SurveyDesign, calibrate, mean, replicate
 from analysis.commands.cli import estimate, weights
 from analysis.commands.compare import compare
 from analysis.errors import AnalysisError
@@ -67,3 +67,10 @@ def test_calibrating_many_replicates_adds_no_degrees_of_freedom() -> None:
     design = replicate(SurveyDesign([1.0] * 24, rows.h, rows.psu), "bootstrap", 100, seed=1)
     raked = calibrate(design, {"sex": rows.sex}, {"sex": {0: 13.0, 1: 11.0}}, method="raking")
     assert (design.df, raked.df) == (4, 4)
+
+
+def test_a_name_without_a_table_is_told_from_a_wrong_array() -> None:
+    design = SurveyDesign([1.0] * 4)
+    for call in (lambda: mean(design, "q1"), lambda: mean(design, [1, 2, 3, 4], by="sex")):
+        with pytest.raises(AnalysisError, match="is a name, and this design has its rows in arrays"):
+            call()
