@@ -19,7 +19,7 @@ from analysis import SurveyDesign, estimators
 from analysis.commands import options as cli_options
 from analysis.commands.cli import INSTANCE_KEY, estimate
 from analysis.errors import AnalysisError
-from analysis.files import filestatistic
+from analysis.files import filestatistic, opendata
 
 DESIGN = ("--weight", "w", "--stratum", "h", "--psu", "day")
 NUMBERS = ("value", "se", "ci_low", "ci_high", "df", "deff", "n", "n_eff")
@@ -353,7 +353,7 @@ def test_words_of_the_options_are_those_of_the_door() -> None:
     assert set(choices("--interval")) == {*get_args(estimators.ShareInterval), *get_args(QuantileInterval)}
     assert set(filestatistic.INTERVALS["proportion"]) == set(get_args(estimators.ShareInterval))
     assert set(filestatistic.INTERVALS["quantile"]) == set(get_args(QuantileInterval))
-    assert cli_options.DATA_SUFFIXES == __import__("analysis.files.opendata").opendata.SUFFIXES
+    assert cli_options.DATA_SUFFIXES == opendata.SUFFIXES
 
 
 @pytest.mark.parametrize(
