@@ -56,7 +56,19 @@ def test_a_file_of_another_kind_is_named_as_such(survey: Path) -> None:
 
 
 def test_codes_that_were_counted_are_said(survey: Path) -> None:
-    arguments = [str(survey), "--statistic", "proportion", "--variable", "q", "--of", "4", "--missing", "1", "--weight", "w"]
+    arguments = [
+        str(survey),
+        "--statistic",
+        "proportion",
+        "--variable",
+        "q",
+        "--of",
+        "4",
+        "--missing",
+        "1",
+        "--weight",
+        "w",
+    ]
     result = CliRunner().invoke(estimate, arguments, obj={})
     assert result.exit_code == 0, result.exception
     assert "codes counted: 4; codes missing: 1" in result.output
