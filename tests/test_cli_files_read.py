@@ -24,7 +24,6 @@ def survey(tmp_path: Path) -> Path:
     ("command", "arguments"),
     [
         (estimate, ["--variable", "q"]),
-        (weights, ["--weight", "w", "--trim", "0.5", "2"]),
         (compare, ["--variable", "q", "--by", "h"]),
     ],
 )

@@ -20,7 +20,7 @@ MOST_SHOWN = 40
 def weigh_data(path: Path, given: Mapping[str, Any], as_json: bool, output: str | None) -> None:
     """Weights of a data file: written with all its columns where a file is named, and told in either case."""
     if output:
-        check_suffix(Path(output), read=(path, *read_files(given)))
+        check_suffix(Path(output), read=read_files(given))
     with Waiting() as step:
         found = weigh_file(open_data(path, file_format(given)), design_request(given), given["column"], step)
         if output:
