@@ -4,6 +4,9 @@ Rows are first packed: copied in the order of their sampling units, so that the 
 processor's cache, with answers as codes 0 to 254 (255: missing) or as numbers (NaN: missing). Then every sum is a walk
 over packed rows first:last. Sampling units do not cross the bounds between walks, so each may have a thread of its own;
 sums by domain or calibration cell go to arrays of the walk's own. Nothing depends on the number of processors.
+
+Longer than other modules, and alike in places: a loop that asks in every row what kind of answers it has is not turned into
+vector instructions, so codes, numbers and pairs have loops of their own.
 """
 
 from typing import Any

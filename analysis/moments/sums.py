@@ -7,7 +7,7 @@ Public: Measure, Moments, SecondReading, boundaries, add_runs, count_runs, sum_b
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,7 +95,7 @@ class Moments:
 
     def forget_rows(self) -> None:
         """Let go of the rows, which what was summed no longer needs: estimates are kept longer than they are made."""
-        object.__setattr__(self, "second", SecondReading())
+        object.__setattr__(self, "second", None)
 
     @cached_property
     def n(self) -> FloatArray:
@@ -103,7 +103,7 @@ class Moments:
         return self.by_domain(self.answered)
 
 
-class SecondReading:
+class SecondReading(Protocol):
     """What needs the values of the first: sums of squared scores, and of squared weights. Interface of an engine."""
 
     def spread(self, value: FloatArray, size: FloatArray) -> FloatArray:
@@ -111,11 +111,11 @@ class SecondReading:
 
         u = Σ_r combine_r (top_r − value_r · bottom_r) / size_r; `value`, `size` have shape (domains, r).
         """
-        raise NotImplementedError
+        ...
 
     def squared_weights(self) -> FloatArray:
         """Σ w² over rows with a valid answer, by domain and variable."""
-        raise NotImplementedError
+        ...
 
 
 def boundaries(*keys: IntArray) -> IntArray:
