@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from analysis.calibration.adjusting import calibrate, post_stratify, rake
     from analysis.calibration.collapsing import Collapsed, collapse
-    from analysis.calibration.trimming import Trimmed, trim
+    from analysis.calibration.trimmed import Trimmed
+    from analysis.calibration.trimming import trim
     from analysis.comparison.comparing import Differences, compare, pairwise
     from analysis.comparison.contrasts import contrast
     from analysis.comparison.independence import IndependenceTest, test_independence
@@ -72,7 +73,7 @@ _HOME = {  # the module of each name
     "Kish": "analysis.diagnostics",
     "Regression": "analysis.regression.regressing",
     "SurveyDesign": "analysis.design",
-    "Trimmed": "analysis.calibration.trimming",
+    "Trimmed": "analysis.calibration.trimmed",
     "answer_shares": "analysis.sipas_index",
     "calibrate": "analysis.calibration.adjusting",
     "collapse": "analysis.calibration.collapsing",

@@ -19,7 +19,7 @@ from analysis.stages import Stages, build_stages
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-    from analysis.calibration.trimming import Trimmed
+    from analysis.calibration.trimmed import Trimmed
     from analysis.replication.replicate_weights import Replicates
 
 FloatArray = NDArray[np.float64]

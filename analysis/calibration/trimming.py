@@ -1,11 +1,11 @@
-"""Cutting off extreme weights, the weight cut off given to the other rows. Public: trim, Trimmed."""
+"""Cutting off extreme weights, the weight cut off given to the other rows. Public: trim."""
 
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.calibration.trimmed import Trimmed
 from analysis.design import SurveyDesign
 from analysis.errors import AnalysisError, Problem
 
@@ -14,30 +14,6 @@ Rounds = Literal["strict", "once"]
 
 _MOST = 100_000  # rounds; each gives on a share of what is left
 _ROUNDING = 1e-15  # of all weight: what is left over when nothing more can be given on
-
-
-@dataclass(frozen=True)
-class Trimmed:
-    """What a trimming did.
-
-    Attributes
-    ----------
-    lower, upper : the bounds
-    raised, lowered : rows whose weight before was below the lower, above the upper bound
-    moved : the weight that went from rows whose weight fell to rows whose weight rose; `share`, of all weight
-    rounds : how often weight was cut off and given on
-    smallest, largest : the weights after
-    """
-
-    lower: float
-    upper: float
-    raised: int
-    lowered: int
-    moved: float
-    share: float
-    rounds: int
-    smallest: float
-    largest: float
 
 
 def trim(design: SurveyDesign, lower: float | None, upper: float | None, rounds: Rounds = "strict") -> SurveyDesign:
