@@ -39,6 +39,8 @@ class Settings:
     simulated: bool = False
     province: Mapping[str, str] = field(default_factory=lambda: dict(DEFAULT_PROVINCE))
     idle_seconds: int = 120
+    invite_every: int = 0
+    """Staff invite one customer in so many; 0: nobody is invited, the tablet stands there for whoever comes."""
     comment_days: int = 365
     backup_at: str = "02:00"
     """Local time of the nightly backup; empty: none."""
@@ -117,10 +119,14 @@ _TYPES: Mapping[str, type] = {
     "simulated": bool,
     "province": dict,
     "idle_seconds": int,
+    "invite_every": int,
     "comment_days": int,
     "backup_at": str,
     "backups_kept": int,
 }
+
+
+_MAY_BE_0 = {"invite_every"}
 
 
 def _problems(raw: Mapping[str, Any], path: Path) -> list[Problem]:
@@ -133,8 +139,8 @@ def _problems(raw: Mapping[str, Any], path: Path) -> list[Problem]:
             found.append(
                 Problem(f"{name} is not a {_TYPES[name].__name__}: {value!r}", str(path), "write a value of that type")
             )
-        elif isinstance(value, int) and not isinstance(value, bool) and value < 1:
-            found.append(Problem(f"{name} is {value}", str(path), "write a number of at least 1"))
+        elif isinstance(value, int) and not isinstance(value, bool) and value < (least := int(name not in _MAY_BE_0)):
+            found.append(Problem(f"{name} is {value}", str(path), f"write a number of at least {least}"))
         elif name == "backup_at" and isinstance(value, str) and not HOUR.fullmatch(value):
             found.append(
                 Problem(f"backup_at is {value!r}", str(path), 'write a time of day as "02:00", or "" for no backups')

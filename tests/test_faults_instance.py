@@ -129,6 +129,7 @@ BROKEN: dict[str, Callable[[Path], object]] = {
     "config with an unknown setting": _config(b"colour = 1\n"),
     "config with a wrong type": _config(b"idle_seconds = '120'\n"),
     "config with a number too small": _config(b"idle_seconds = 0\n"),
+    "config that invites one in less than none": _config(b"invite_every = -1\n"),
     "config with half a province": _config(b"[province]\nvi = 'x'\n"),
     "no key": lambda instance: (instance / "secret.key").unlink(),
     "key too short": _key(b"abcd\n"),

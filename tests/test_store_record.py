@@ -96,6 +96,18 @@ REJECTED: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"questionnaire": "other"}, ("wrong_questionnaire",)),
     ({"psu": "p1"}, ("psu_in_counter_wave",)),
     ({"disposition": "refused", "answers": dict.fromkeys(response().answers)}, ("disposition_in_counter_wave",)),
+    (
+        {"disposition": "refused", "recruitment": "staff_asked", "answers": dict.fromkeys(response().answers)},
+        ("disposition_in_counter_wave",),
+    ),
+    (
+        {"disposition": "not_at_home", "recruitment": "invited", "answers": dict.fromkeys(response().answers)},
+        ("disposition_in_counter_wave",),
+    ),
+    (
+        {"disposition": "refused", "recruitment": "invited"},
+        tuple(f"{item}:not_complete" for item in response().answers),
+    ),
     ({"field": "nghe-thuat"}, ("FIELD:unknown_field",)),
     ({"answers": {"II.A1": 9}}, ("II.A1:bad_value",)),
     ({"answers": {"II.A1": None, "II.B3": None}}, ("II.A1:missing", "II.B3:missing")),

@@ -165,16 +165,35 @@ def test_interviewers_send_villages_of_the_frame_to_sample_waves_and_counters_no
 
 @pytest.mark.parametrize("disposition", ["complete", "broken_off", "refused", "not_at_home"])
 @pytest.mark.parametrize("kind", ["counter", "sample"])
-def test_households_that_were_not_interviewed_are_of_sample_waves_only(
+def test_people_who_were_not_invited_and_did_not_answer_are_of_sample_waves_only(
     ground: Ground, kind: str, disposition: str
 ) -> None:
     interviewer = sample_wave(ground.store)
     one = interview(1) if disposition == "complete" else unmet(disposition, 1)
     if kind == "counter":
-        one = dataclasses.replace(one, wave="q4", psu=None)
+        one = dataclasses.replace(one, wave="q4", psu=None, recruitment="walk_up")
     (receipt,) = record(ground.store, interviewer if kind == "sample" else ground.device, one)
     barred = kind == "counter" and disposition in ("refused", "not_at_home")
     assert receipt.errors == (("disposition_in_counter_wave",) if barred else ())
+
+
+def test_who_was_invited_at_a_counter_may_refuse_and_the_store_stays_whole(ground: Ground) -> None:
+    """The record says who was invited and that he refused; it carries no answers, and counts in no estimate."""
+    invited = {"wave": "q4", "psu": None, "recruitment": "invited", "paradata": {"invite_every": 5}}
+    one = unmet("refused", 1, **invited, field=None)
+    assert fates(record(ground.store, ground.device, one, one)) == ["stored", "already_stored"]
+    (stored,) = ground.store.responses("q4")
+    assert (stored.disposition, stored.recruitment, stored.field) == ("refused", "invited", None)
+    assert set(stored.answers.values()) <= {-3, -4}
+    assert verify(ground.settings) == ()
+
+
+@pytest.mark.parametrize("recruitment", ["walk_up", "staff_asked"])
+def test_who_was_not_invited_cannot_refuse(ground: Ground, recruitment: str) -> None:
+    (receipt,) = record(
+        ground.store, ground.device, unmet("refused", 1, wave="q4", psu=None, recruitment=recruitment, mode="kiosk")
+    )
+    assert receipt.errors == ("disposition_in_counter_wave",)
 
 
 def test_what_happened_at_the_door_carries_no_answers(ground: Ground) -> None:

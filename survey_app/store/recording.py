@@ -207,9 +207,16 @@ def refusals(response: Response, wave: Wave | None, device: Device, units: Colle
         found.append("psu_in_counter_wave")
     if wave.kind == "sample" and response.psu not in units:
         found.append("psu_missing" if response.psu is None else "unknown_psu")
-    if wave.kind == "counter" and response.disposition in ("refused", "not_at_home"):
+    if wave.kind == "counter" and not _is_of_a_counter(response):
         found.append("disposition_in_counter_wave")
     return tuple(found)
+
+
+def _is_of_a_counter(response: Response) -> bool:
+    """At a counter nobody is visited at home, and only who was invited can refuse."""
+    if response.disposition == "refused":
+        return response.recruitment == "invited"
+    return response.disposition != "not_at_home"
 
 
 def same_answers(left: str | bytes, right: str | bytes) -> bool:

@@ -29,7 +29,8 @@ _RESPONSE = obj(
     psu=nullable(string(pattern=_CODE)) | {"description": "sample waves only"},
     mode=word(*response.MODES),
     recruitment=word(*response.RECRUITMENTS),
-    disposition=word(*response.DISPOSITIONS),
+    disposition=word(*response.DISPOSITIONS)
+    | {"description": "counter waves take `refused` only of who was `invited`, and no `not_at_home`"},
     part=nullable(mapping(pair(1, response.MAX_CHOICES), response.MAX_CHOICES)) | {"description": "block → [k, of]"},
     answers=mapping(
         {"anyOf": [_NUMBER, array(_NUMBER, response.MAX_CHOICES), string(max_length=response.MAX_TEXT)]},
