@@ -1,7 +1,9 @@
 """What holds for every page: headers, weight, words, type, and which questions share a screen."""
 
 import gzip
+import hashlib
 import re
+import tomllib
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
@@ -63,7 +65,11 @@ def test_every_page_is_plain_safe_and_forgotten(kiosk: Kiosk) -> None:
         assert page.headers["Cache-Control"] == "no-store"
         assert "default-src 'none'" in page.headers["Content-Security-Policy"]
         assert "unsafe" not in page.headers["Content-Security-Policy"]
-        assert not re.search(r"<script|<style|\sstyle=|\son[a-z]+=|javascript:|http-equiv", page.html, re.IGNORECASE)
+        assert not re.search(
+            r"<script(?! type=\"module\" src=\"/static/kiosk/[a-z]+\.js\?v=[0-9a-f]{12}\"></script>)|<style|\sstyle=|\son[a-z]+=|javascript:|http-equiv",
+            page.html,
+            re.IGNORECASE,
+        )
         assert not re.search(r"""(?:src|href|action)=["'](?:https?:)?//""", page.html)
         assert re.search(r'<html lang="(vi|en)"', page.html) and len(page.headings) == 1
         ids = re.findall(r'\sid="([^"]+)"', page.html)
@@ -146,7 +152,7 @@ def _open_another(store: Store, simulated: bool) -> None:
 
 def test_every_message_is_in_both_languages_and_used() -> None:
     code = "".join(path.read_text(encoding="utf-8") for path in (*WEB.glob("*.py"), *WEB.glob("templates/*.html")))
-    kinds = ("no_device", "revoked", "no_wave")
+    kinds = ("no_device", "revoked", "no_wave", "not_ready", "storage")
     for key, texts in messages().items():
         assert set(texts) == set(LANGUAGES) and all(texts.values()), key
         stem = re.sub(f"^({'|'.join(kinds)})_", "", key)
@@ -196,7 +202,19 @@ def test_the_typeface_has_every_vietnamese_letter(weight: str) -> None:
     assert len(digits) == 10 and len({font["hmtx"][name][0] for name in digits.values()}) == 1
 
 
-@pytest.mark.parametrize("folder", [WEB / "static" / "fonts", ROOT / "analysis" / "static" / "fonts"])
+def test_what_others_made_for_the_kiosk_is_named_with_licence_and_hash() -> None:
+    static = WEB / "static"
+    parts = tomllib.loads((static / "vendor.toml").read_text(encoding="utf-8"))
+    named = {name: known for part in parts.values() for name, known in part["sha256"].items()}
+    for part in parts.values():
+        assert part["version"] and part["licence"] in {"OFL-1.1", "ISC", "MIT"} and part["author"]
+        assert (static / part["licence_file"]).stat().st_size > 500
+    foreign = [path for folder in ("fonts", "vendor") for path in (static / folder).rglob("*") if path.is_file()]
+    files = {path.relative_to(static).as_posix(): path for path in foreign if path.suffix in (".woff2", ".js")}
+    assert named == {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
+
+
+@pytest.mark.parametrize("folder", [ROOT / "analysis" / "static" / "fonts"])
 def test_what_others_made_carries_its_licence(folder: Path) -> None:
     vendor = (folder / "vendor.toml").read_text(encoding="utf-8")
     assert "SIL Open Font License" in (folder / "OFL.txt").read_text(encoding="utf-8")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from flask_compress import Compress
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from survey_app.settings import Settings
@@ -24,6 +25,11 @@ from survey_app.web.security import protect
 from survey_app.writer import Writer
 
 MAX_FORM_PARTS = 400
+COMPRESSED = (
+    "text/html", "text/css", "text/javascript", "image/svg+xml", "application/json", "application/manifest+json",
+)  # fmt: skip
+COMPRESSED_FROM = 4096
+"""Bytes. An acknowledgement of one response is smaller: it costs the server nothing."""
 
 
 def create_app(
@@ -43,6 +49,10 @@ def create_app(
     )
     app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.config.update(
+        COMPRESS_MIMETYPES=COMPRESSED, COMPRESS_MIN_SIZE=COMPRESSED_FROM, COMPRESS_ALGORITHM=["br", "gzip"]
+    )
+    Compress(app)
     install(app, Services(settings, writer, clock=clock, development_http=development_http))
     protect(app)
     handle_errors(app)

@@ -23,6 +23,7 @@ from survey_app.web.forms import answer_form, read_answers
 from survey_app.web.intake import wave_of
 from survey_app.web.interviewer import interviewer, village_page
 from survey_app.web.messages import LANGUAGES
+from survey_app.web.offline import offline
 from survey_app.web.pages import language_of, notice, page, text_size
 from survey_app.web.screens import Answers, Screen, neighbour, screen_with, screens
 from survey_app.web.sending import asked_only, complaints, record_absent, send
@@ -35,6 +36,7 @@ RETRY_SECONDS = 60
 kiosk = Blueprint("kiosk", __name__)
 kiosk.register_blueprint(enrolment)
 kiosk.register_blueprint(interviewer)
+kiosk.register_blueprint(offline)
 
 kiosk.record_once(install_visits)
 
@@ -72,6 +74,7 @@ def _invitation(device: Device, wave: Wave) -> Response:
         minutes=max(1, round(provided.settings.idle_seconds / 60)),
         simulated=wave.simulated,
         again="again" in request.args,
+        keep={name: request.args[name] for name in ("online", "trouble") if name in request.args},
     )
 
 

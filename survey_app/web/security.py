@@ -13,7 +13,8 @@ from survey_app.web.body import MAX_BODY_BYTES
 from survey_app.web.errors import WebProblem
 
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; form-action 'self'; "
+    "default-src 'none'; script-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; style-src 'self'; "
+    "img-src 'self'; font-src 'self'; media-src 'self'; form-action 'self'; "
     "base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
