@@ -121,6 +121,7 @@ def test_real_answers_fit_the_description(client: FlaskClient, settings: Setting
     assert fates == ["stored", "already_stored", "conflict", "rejected"]
     told(client.post("/api/v1/responses", json=sending(), headers=headers), "post", "/api/v1/responses")
     told(client.get("/api/v1/device", headers=headers), "get", "/api/v1/device")
+    told(client.get("/api/v1/kiosk", headers=headers), "get", "/api/v1/kiosk")
     form = client.get("/api/v1/questionnaires/counter/1", headers=headers)
     told(form, "get", "/api/v1/questionnaires/{id}/{version}")
     told(client.get("/healthz"), "get", "/healthz")
@@ -128,6 +129,7 @@ def test_real_answers_fit_the_description(client: FlaskClient, settings: Setting
         store.close_wave(good["wave"])
     told(client.post("/api/v1/responses", json=sending(), headers=headers), "post", "/api/v1/responses")
     told(client.get("/api/v1/device", headers=headers), "get", "/api/v1/device")
+    told(client.get("/api/v1/kiosk", headers=headers), "get", "/api/v1/kiosk")
 
 
 def test_refusals_fit_the_description(client: FlaskClient, settings: Settings) -> None:

@@ -3,20 +3,18 @@
 Devices show a bearer token; no cookie counts here.
 """
 
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
-from typing import Any
-
 from flask import Blueprint, Response, jsonify
 
 from survey_app.model import stamp
 from survey_app.store import EnrolmentError, StoreError
 from survey_app.web.body import read_object, read_sending
+from survey_app.web.bundle import bundle_of
 from survey_app.web.context import services
 from survey_app.web.device import bearer_device, require_safe_transport, set_device_cookie
 from survey_app.web.errors import WebProblem
 from survey_app.web.intake import fields_of, receive, villages_of, wave_of
 from survey_app.web.openapi import description
+from survey_app.web.plain import plain
 
 api = Blueprint("api", __name__)
 
@@ -67,6 +65,12 @@ def device() -> Response:
         )
 
 
+@api.get("/api/v1/kiosk")
+def kiosk() -> Response:
+    """All a counter's tablet needs to ask without a network."""
+    return jsonify(bundle_of(services(), bearer_device()))
+
+
 @api.get("/api/v1/questionnaires/<id>/<version>")
 def questionnaire(id: str, version: str) -> Response:
     bearer_device()
@@ -88,14 +92,3 @@ def healthz() -> Response:
     services().reader().head("")
     services().write(lambda store: None)
     return jsonify(status="ok")
-
-
-def plain(value: object) -> Any:
-    """Frozen values as JSON data; a questionnaire's own file bytes stay out."""
-    if is_dataclass(value):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value) if field.name != "content"}
-    if isinstance(value, Mapping):
-        return {key: plain(inner) for key, inner in value.items()}
-    if isinstance(value, tuple | list):
-        return [plain(inner) for inner in value]
-    return value

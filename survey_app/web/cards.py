@@ -1,6 +1,7 @@
 """What a screen shows, ready for its template: cards with their answers, the heading, the hidden answers.
 
-`cards_of`, `heading_of`, `hidden_answers`, `Card`, `Choice`.
+`cards_of`, `blank_cards`, `heading_of`, `hidden_answers`, `Card`, `Choice`. Each thing that can be read aloud carries the
+name of its recording (`prompt`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from survey_app.web.messages import say
 from survey_app.web.screens import Answers, Screen, in_one_row
 
 TWO_COLUMNS_FROM = 7
+_ASIDE = {str(DECLINED): "decline", str(NOT_APPLICABLE): "not_applicable"}
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Choice:
     checked: bool
     quiet: bool
     face: int | None
+    prompt: str
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,10 @@ class Card:
     def id(self) -> str:
         """An id for the page: no dots, so that it can be a selector as it is."""
         return "q-" + self.code.replace(".", "-")
+
+    @property
+    def prompt(self) -> str:
+        return f"item.{self.code}"
 
     @property
     def described_by(self) -> str:
@@ -86,6 +93,12 @@ def cards_of(
     )
 
 
+def blank_cards(items: Sequence[Item], fields: Sequence[ServiceField], language: str) -> tuple[Card, ...]:
+    """The items without answers, whatever leads to them: what a tablet keeps to ask on its own."""
+    form = answer_form(items, fields, language)
+    return tuple(_card(item, form[item.code], language, {}, "", "") for item in items)
+
+
 def _card(item: Item, field: Field, language: str, answers: Answers, error: str, number: str) -> Card:
     given = answers.get(item.code)
     return Card(
@@ -109,7 +122,16 @@ def _choices(item: Item, field: Field, language: str) -> Iterator[Choice]:
     for choice in field.iter_choices():
         quiet = choice.value.startswith("-")
         face = int(choice.value) if item.kind == "likert" and len(item.options) == 5 and not quiet else None
-        yield Choice(choice.value, choice.label, choice.selected, quiet, face)
+        yield Choice(choice.value, choice.label, choice.selected, quiet, face, _prompt(item, choice.value))
+
+
+def _prompt(item: Item, value: str) -> str:
+    """The recording of an answer: the same wherever the same scale stands."""
+    if value in _ASIDE:
+        return f"message.{_ASIDE[value]}"
+    if item.options_from:
+        return f"field.{value}"
+    return f"option.{item.scale or item.code}.{value}"
 
 
 def _layout(item: Item, field: Field) -> Literal["row", "list", "columns", "write"]:

@@ -83,6 +83,30 @@ SCHEMAS: dict[str, Any] = {
         centre=obj(code=string(), name=string(), full_name=string()),
         **{name: _STANDING[name] for name in ("wave", "questionnaire", "version", "fields", "server_time")},
     ),
+    "Bundle": obj(
+        device=string(),
+        simulated={"type": "boolean"},
+        purpose=word("counter", "sample"),
+        centre=obj(code=string(), name=string(), full_name=string()),
+        province=_TEXT,
+        **{name: _STANDING[name] for name in ("wave", "questionnaire", "version", "fields", "server_time")},
+        form=nullable(ref("Questionnaire")),
+        screens=array(ref("Screen")) | {"description": "which items stand on which screen, in order"},
+        pages=mapping(string()) | {"description": "language → HTML templates of every page and question"},
+        settings=obj(
+            idle_seconds=integer(1),
+            invite_every=integer(0) | {"description": "staff invite one customer in so many; 0: nobody"},
+        ),
+        pin=nullable(ref("Pin")) | {"description": "of the staff page, for when there is no network"},
+        audio=mapping(ref("AudioPack")) | {"description": "language → recordings"},
+    ),
+    "Screen": obj(
+        id=string(),
+        items=array(string()),
+        heading=obj(stem=nullable(_TEXT), title=_TEXT, prompt=string() | {"description": "its recording"}),
+    ),
+    "Pin": obj(salt=string(), iterations=integer(1), hash=string()),
+    "AudioPack": obj(pack=string(), files=mapping(string()), placeholder={"type": "boolean"}),
     "Questionnaire": obj(
         id=string(),
         version=string(),
@@ -201,6 +225,9 @@ def description() -> dict[str, Any]:
             "/api/v1/responses": {"post": send},
             "/api/v1/device": {
                 "get": _operation("What this device is and asks for now", "Device", {**_TOKEN, **_TROUBLE})
+            },
+            "/api/v1/kiosk": {
+                "get": _operation("All a counter's tablet needs to ask offline", "Bundle", {**_TOKEN, **_TROUBLE})
             },
             "/api/v1/questionnaires/{id}/{version}": {"get": form},
             "/api/v1/openapi.json": {"get": _operation("This description", None, {}, **open_to_all)},

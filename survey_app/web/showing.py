@@ -61,6 +61,7 @@ def show(
         sheet=sheet,
         place=place,
         heading=heading_of(form, screen, cards, sheet.language),
+        heading_prompt=f"heading.{screen.items[0].section}",
         cards=cards,
         hidden=hidden_answers(form, cards if template == "survey.html" else (), answers),
         simulated=desk.wave.simulated,
