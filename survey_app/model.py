@@ -45,6 +45,25 @@ class Device:
     enrolled: datetime | None = None
     purpose: Purpose = "counter"
     """`sample`: an interviewer's tablet, which sends to sample waves only; a counter's sends to counter waves only."""
+    app: str | None = None
+    """Name and version of the program that sent last."""
+    offset_ms: int | None = None
+    """How far its clock was behind at the last sending; negative: ahead."""
+    last_seq: int = 0
+    """The highest number it said to have given."""
+
+
+@dataclass(frozen=True)
+class ContactDay:
+    """How often a device was heard of on one local day, and between which errors its clock went (milliseconds)."""
+
+    device: str
+    day: date
+    contacts: int
+    first: datetime
+    last: datetime
+    offset_least: int | None
+    offset_most: int | None
 
 
 @dataclass(frozen=True)

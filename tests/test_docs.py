@@ -229,6 +229,7 @@ def place(tmp_path: Path) -> Iterator[Path]:
         "frame.csv",
         "villages.csv",
         "q4.zip",
+        "pin.txt",
         *simulated,
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -30,7 +30,7 @@ HEADS = {
     "q4-next": (0, "0" * 64),
     EVENTS: (18, "fefe8d5ca886e5e0a5fa07356f71c21d6b8e4ca9e13f8d1fda7b99b30c076690"),
 }
-STEP = "0005 sample waves"
+STEPS = ("0005 sample waves", "0006 kiosk")
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def schema_of(settings: Settings) -> list[Any]:
 def test_every_row_arrives_and_the_schema_is_todays(released: Settings) -> None:
     before = rows_of(released)
     assert sum(len(rows) for rows in before.values()) > 1_000
-    assert Store.migrate(released) == (STEP,)
+    assert Store.migrate(released) == STEPS
     assert rows_of(released) == before
     with Store.open(released) as store:
         assert store.schema_differences() == ()
@@ -133,19 +133,23 @@ def unchanged(settings: Settings, before: tuple[Any, Any]) -> None:
     assert (rows_of(settings), schema_of(settings)) == before
     with pytest.raises(StoreError, match="older version"):
         Store.open(settings)
-    assert Store.migrate(settings) == (STEP,)
+    assert Store.migrate(settings) == STEPS
     assert verify(settings) == ()
 
 
-@pytest.mark.parametrize("after", range(0, len(list(migrations._statements(migrations.SAMPLE))) + 1, 3))
+STATEMENTS = {step: list(migrations._statements(sql)) for step, sql in migrations.MIGRATIONS if step in STEPS}
+BREAKS = [(step, after) for step in STEPS for after in range(0, len(STATEMENTS[step]) + 1, 3)]
+
+
+@pytest.mark.parametrize(("step", "after"), BREAKS)
 def test_a_failure_after_any_statement_leaves_the_old_store(
-    released: Settings, monkeypatch: pytest.MonkeyPatch, after: int
+    released: Settings, monkeypatch: pytest.MonkeyPatch, step: str, after: int
 ) -> None:
     before = rows_of(released), schema_of(released)
-    statements = list(migrations._statements(migrations.SAMPLE))
-    broken = "".join([*statements[:after], "SELECT * FROM nowhere;\n", *statements[after:]])
+    broken = "".join([*STATEMENTS[step][:after], "SELECT * FROM nowhere;\n", *STATEMENTS[step][after:]])
+    steps = tuple((name, broken if name == step else sql) for name, sql in migrations.MIGRATIONS)
     with monkeypatch.context() as patched:
-        patched.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS[:-1], (STEP, broken)))
+        patched.setattr(migrations, "MIGRATIONS", steps)
         with pytest.raises((StoreError, sqlite3.OperationalError), match="nowhere"):
             Store.migrate(released)
     unchanged(released, before)

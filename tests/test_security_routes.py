@@ -53,7 +53,9 @@ class World:
 
 
 def _json(rule: str) -> Any:
-    return sending() if rule.endswith("/responses") else {"code": "AAAA-BBBB-CCCC-DDDD"}
+    if rule.endswith("/responses"):
+        return sending()
+    return {"pin": "402958"} if rule.endswith("/pin") else {"code": "AAAA-BBBB-CCCC-DDDD"}
 
 
 def path_of(rule: str) -> str:

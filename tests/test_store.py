@@ -249,8 +249,8 @@ def test_enrolling_anew_is_a_new_device(store: Store) -> None:
 def test_a_sign_of_life_never_goes_back(store: Store) -> None:
     device = enrolled(store)
     later = datetime(2026, 11, 1, tzinfo=UTC)
-    store.seen(device.id, later, 7)
-    store.seen(device.id, NOON, 3)
+    store.note_contact(device.id, later, last_seq=7)
+    store.note_contact(device.id, NOON, last_seq=3)
     assert store.device(device.id).last_seen == later
 
 

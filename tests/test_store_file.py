@@ -72,8 +72,8 @@ APPEND_ONLY = (
     "reference",
     "wave_centre",
 )
-NEVER_DELETED = (*APPEND_ONLY, "wave", "device")
-BROUGHT_UP_TO_DATE = ("centre", "service_field", "official", "comment")
+NEVER_DELETED = (*APPEND_ONLY, "wave", "device", "contact")
+BROUGHT_UP_TO_DATE = ("centre", "service_field", "official", "comment", "centre_pin")
 
 
 def test_each_table_is_append_only_or_has_its_own_rule(made: tuple[Settings, Store]) -> None:

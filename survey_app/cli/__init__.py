@@ -53,7 +53,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "questionnaire": ("survey_app.cli.forms:questionnaire", "Check and show questionnaire files."),
     "wave": ("survey_app.cli.wave:wave", "Create, open, close and list waves."),
-    "centre": ("survey_app.cli.fieldwork:centre", "Import and list service centres."),
+    "centre": (
+        "survey_app.cli.fieldwork:centre",
+        "Import and list service centres, and set the PIN of their staff page.",
+    ),
     "field": ("survey_app.cli.fieldwork:field", "Import and list service fields."),
     "device": ("survey_app.cli.device:device", "Add, list and revoke kiosk devices."),
     "reference": (

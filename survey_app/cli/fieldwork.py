@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from survey_app.cli.centre_pin import pin
 from survey_app.cli.context import counted, echo_json, echo_table, json_option, opened_store
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -14,7 +15,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.group()
 def centre() -> None:
-    """Import and list service centres.
+    """Import and list service centres, and set the PIN of their staff page.
 
     Example: sipas centre import
     """
@@ -51,6 +52,9 @@ def list_centres(as_json: bool) -> None:
         echo_json(centres)
     else:
         echo_table(("code", "centre", "kind", "group"), [(c.code, c.full_name, c.kind, c.group) for c in centres])
+
+
+centre.add_command(pin)
 
 
 # ---- service fields

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from survey_app.migrations.first import GROUND, GUARDS, LEDGER, REJECTED
+from survey_app.migrations.kiosk import KIOSK
 from survey_app.migrations.sample import SAMPLE
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("0003 guards", GUARDS),
     ("0004 rejected numbers", REJECTED),
     ("0005 sample waves", SAMPLE),
+    ("0006 kiosk", KIOSK),
 )
 
 SCHEMA = "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type, name"

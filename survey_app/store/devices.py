@@ -10,9 +10,11 @@ from survey_app.access import CODE_LIFE, new_code, new_token, read_code, same_ha
 from survey_app.model import Device, Enrolment, Purpose, moment, stamp
 from survey_app.problems import Problem, SipasError
 from survey_app.store.connection import refusal
-from survey_app.store.fieldwork import Fieldwork
+from survey_app.store.contacts import Contacts
 
-_DEVICE = "SELECT id, centre, simulated, revoked, created, last_seen, enrolled, purpose FROM device"
+_DEVICE = (
+    "SELECT id, centre, simulated, revoked, created, last_seen, enrolled, purpose, app, offset_ms, last_seq FROM device"
+)
 _DEVICE_AND_TOKEN = _DEVICE.replace(" FROM", ", token_sha256 FROM")
 _ARRIVED = """SELECT seq FROM response WHERE device = :device AND seq BETWEEN :first AND :last
     UNION SELECT seq FROM conflict WHERE device = :device AND seq BETWEEN :first AND :last
@@ -38,7 +40,7 @@ class DeviceRevoked(SipasError):
         )
 
 
-class Devices(Fieldwork):
+class Devices(Contacts):
     """A device belongs to one centre for ever; enrolling again is a new device."""
 
     def devices(self) -> tuple[Device, ...]:
@@ -122,18 +124,6 @@ class Devices(Fieldwork):
             self._log("device_revoked", {"device": id, "revoked": revoked})
         return self.device(id)
 
-    def seen(self, device_id: str, at: datetime, last_seq: int | None = None) -> None:
-        """Note a sign of life, and the highest number the device says it has given."""
-        with self.group():
-            self._note_seen(device_id, at, last_seq)
-
-    def _note_seen(self, device_id: str, at: datetime, last_seq: int | None) -> None:
-        self._execute(
-            "UPDATE device SET last_seen = max(coalesce(last_seen, ''), ?),"
-            " last_seq = max(coalesce(last_seq, 0), coalesce(?, last_seq, 0)) WHERE id = ?",
-            (stamp(at), last_seq, device_id),
-        )
-
     def missing(self, device_id: str, last_seq: int) -> tuple[tuple[int, int], ...]:
         """The ranges of numbers up to `last_seq` that never arrived in any form: stored, in conflict or rejected.
 
@@ -170,7 +160,7 @@ class Devices(Fieldwork):
 
 
 def _device(row: tuple[Any, ...]) -> Device:
-    id, centre, simulated, revoked, created, last_seen, enrolled, purpose = row
+    id, centre, simulated, revoked, created, last_seen, enrolled, purpose, app, offset_ms, last_seq = row
     return Device(
         id=id,
         centre=centre,
@@ -180,4 +170,7 @@ def _device(row: tuple[Any, ...]) -> Device:
         last_seen=moment(last_seen) if last_seen else None,
         enrolled=moment(enrolled) if enrolled else None,
         purpose=purpose,
+        app=app,
+        offset_ms=offset_ms,
+        last_seq=last_seq or 0,
     )

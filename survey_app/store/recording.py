@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from survey_app.ledger import Plain, canonical, compact, content_hash, link
 from survey_app.model import VIETNAM, Device, Head, Receipt, Wave, stamp
@@ -29,6 +29,10 @@ _INSERT = (
 )
 
 
+Way = Literal["line", "file"]
+"""Sent by the device itself, or carried here in a file that staff took from it: that is no sign of its life."""
+
+
 @dataclass(frozen=True)
 class Arrival:
     """What one sending shares: who sent it, when it came, how far the device's clock is off, what is known."""
@@ -36,6 +40,9 @@ class Arrival:
     device: Device
     received: datetime
     offset: timedelta
+    app: str | None
+    last_seq: int
+    way: Way
     fields: frozenset[str]
     waves: dict[str, Wave | None]
     units: dict[str, frozenset[str]]
@@ -46,20 +53,41 @@ class Recording(Devices):
     """Takes responses in."""
 
     def record(
-        self, responses: Sequence[Response], *, device: Device, received: datetime, sent_at: datetime
+        self,
+        responses: Sequence[Response],
+        *,
+        device: Device,
+        received: datetime,
+        sent_at: datetime,
+        app: str | None = None,
+        last_seq: int = 0,
+        way: Way = "line",
     ) -> tuple[Receipt, ...]:
         """Store responses of one device and say the fate of each, in order.
 
         The same uuid with the same content again is `already_stored`; with other content it is a `conflict`, and both
-        are kept; a response that is invalid by its own form is `rejected` with the codes of what is wrong.
+        are kept; a response that is invalid by its own form is `rejected` with the codes of what is wrong. The contact
+        is noted with them: `app` names the sender's program (pages without JavaScript have none, and their time of
+        sending is the server's own), `last_seq` is the highest number it has given.
         """
         if not self._depth:
             with self.group():
-                return self.record(responses, device=device, received=received, sent_at=sent_at)
+                return self.record(
+                    responses,
+                    device=device,
+                    received=received,
+                    sent_at=sent_at,
+                    app=app,
+                    last_seq=last_seq,
+                    way=way,
+                )
         arrival = Arrival(
             device=device,
             received=received,
             offset=received - sent_at,
+            app=app,
+            last_seq=max([last_seq, *(response.seq or 0 for response in responses)]),
+            way=way,
             fields=self._known_fields(),
             waves={},
             units={},
@@ -75,9 +103,17 @@ class Recording(Devices):
     ) -> tuple[Receipt, ...]:
         with self.group():
             receipts = tuple(take(response, arrival) for response in responses)
-            last_seq = max((r.seq for r in responses if r.seq is not None), default=None)
-            self._note_seen(arrival.device.id, arrival.received, last_seq)
+            self._note(arrival)
         return receipts
+
+    def _note(self, arrival: Arrival) -> None:
+        if arrival.way == "file":
+            self._note_last_seq(arrival.device.id, arrival.last_seq)
+            return
+        measured = arrival.offset if arrival.app is not None else None
+        self._note_contact(
+            arrival.device.id, arrival.received, last_seq=arrival.last_seq, app=arrival.app, offset=measured
+        )
 
     def _take(self, response: Response, arrival: Arrival) -> Receipt:
         try:

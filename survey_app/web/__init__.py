@@ -21,6 +21,7 @@ from survey_app.web.context import Services, install, utc_now
 from survey_app.web.demo_reports import demo_reports
 from survey_app.web.errors import handle_errors
 from survey_app.web.kiosk import kiosk
+from survey_app.web.pin import pins
 from survey_app.web.security import protect
 from survey_app.writer import Writer
 
@@ -57,6 +58,7 @@ def create_app(
     protect(app)
     handle_errors(app)
     app.register_blueprint(api)
+    app.register_blueprint(pins)
     app.register_blueprint(kiosk)
     if settings.demo:
         app.register_blueprint(demo_reports)

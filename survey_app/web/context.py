@@ -14,7 +14,7 @@ from flask import Flask, current_app
 
 from survey_app.settings import Settings
 from survey_app.store import Store, StoreError
-from survey_app.web.limits import DeviceLimit
+from survey_app.web.limits import DeviceLimit, PinTries
 from survey_app.web.resending import Resending
 from survey_app.writer import StoreUnusable, Writer
 
@@ -38,6 +38,7 @@ class Services:
     clock: Callable[[], datetime] = utc_now
     development_http: bool = False
     limit: DeviceLimit = field(default_factory=DeviceLimit)
+    tries: PinTries = field(default_factory=PinTries)
     resending: Resending = field(default_factory=Resending)
     _readers: threading.local = field(default_factory=threading.local, repr=False)
 

@@ -50,15 +50,21 @@ def _record(
     sending: Sending,
 ) -> tuple[Receipt | Unreadable, ...]:
     responses = [one for one in read if isinstance(one, Response)]
-    receipts = iter(store.record(responses, device=device, received=received, sent_at=sending.sent_at))
+    receipts = iter(
+        store.record(
+            responses,
+            device=device,
+            received=received,
+            sent_at=sending.sent_at,
+            app=sending.app,
+            last_seq=sending.last_seq,
+        )
+    )
     for one in read:
         if isinstance(one, Unreadable):
             # Logged as a rejected response is, so that its number is not reported missing for ever.
             detail = {"uuid": one.uuid, "device": device.id, "seq": one.seq, "errors": list(one.errors)}
             store.log_event("rejected", detail)
-    if sending.last_seq > max((one.seq or 0 for one in responses), default=-1):
-        # A sign of life, or numbers given that did not come along: `record` notes only what it saw.
-        store.seen(device.id, received, sending.last_seq)
     return tuple(next(receipts) if isinstance(one, Response) else one for one in read)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from survey_app import __version__, response
 from survey_app.web.body import MAX_APP_LENGTH, MAX_RESPONSES
 from survey_app.web.errors import PROBLEMS, TYPE_PREFIX
+from survey_app.web.pin import MAX_TYPED
 from survey_app.web.schema import array, integer, mapping, nullable, obj, pair, ref, string, word
 
 _CODE = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$"
@@ -153,6 +154,8 @@ SCHEMAS: dict[str, Any] = {
         item_method=string(),
         roll_up=string(),
     ),
+    "PinTry": obj(pin=string(max_length=MAX_TYPED) | {"description": "as typed; a PIN has 6 to 12 digits"}),
+    "PinAnswer": obj(fate=word("right", "wrong", "none") | {"description": "none: the centre has no PIN"}),
     "Health": obj(status=word("ok")),
     "Problem": obj(
         type=word(*(TYPE_PREFIX + kind for kind in PROBLEMS)),
@@ -206,6 +209,12 @@ def description() -> dict[str, Any]:
         {**_BODY, **_TOKEN, 429: "the device sends too fast", **_TROUBLE},
         requestBody=_takes("Sending"),
     )
+    pin = _operation(
+        "Check the PIN of the centre's staff page; each wrong one in a row makes the device wait longer, up to a minute",
+        "PinAnswer",
+        {**_BODY, **_TOKEN, 429: "wait for Retry-After before the next try", **_TROUBLE},
+        requestBody=_takes("PinTry"),
+    )
     form = _operation(
         "A questionnaire as the store keeps it",
         "Questionnaire",
@@ -230,6 +239,7 @@ def description() -> dict[str, Any]:
                 "get": _operation("All a counter's tablet needs to ask offline", "Bundle", {**_TOKEN, **_TROUBLE})
             },
             "/api/v1/questionnaires/{id}/{version}": {"get": form},
+            "/api/v1/pin": {"post": pin},
             "/api/v1/openapi.json": {"get": _operation("This description", None, {}, **open_to_all)},
             "/healthz": {"get": _operation("Whether the store reads and commits", "Health", _TROUBLE, **open_to_all)},
         },

@@ -34,6 +34,14 @@ CREATE TABLE centre (
     "group" TEXT NOT NULL
 ) STRICT;
 
+CREATE TABLE centre_pin (
+    centre TEXT NOT NULL PRIMARY KEY REFERENCES centre (code),
+    salt TEXT NOT NULL CHECK (length(salt) = 32),
+    iterations INTEGER NOT NULL CHECK (iterations > 0),
+    hash TEXT NOT NULL CHECK (length(hash) = 64),
+    since TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE comment (
     number INTEGER NOT NULL PRIMARY KEY,
     response INTEGER REFERENCES response (number),
@@ -56,6 +64,18 @@ CREATE TABLE conflict (
     UNIQUE (uuid, content_sha256)
 ) STRICT;
 
+CREATE TABLE contact (
+    device TEXT NOT NULL REFERENCES device (id),
+    day TEXT NOT NULL CHECK (day GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]'),
+    contacts INTEGER NOT NULL CHECK (contacts > 0),
+    first TEXT NOT NULL,
+    last TEXT NOT NULL CHECK (last >= first),
+    offset_least INTEGER,
+    offset_most INTEGER CHECK (offset_most >= offset_least),
+    PRIMARY KEY (device, day),
+    CHECK ((offset_least IS NULL) = (offset_most IS NULL))
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE device (
     id TEXT NOT NULL PRIMARY KEY,
     centre TEXT NOT NULL REFERENCES centre (code),
@@ -67,7 +87,7 @@ CREATE TABLE device (
     enrolled TEXT,
     revoked TEXT,
     last_seen TEXT,
-    last_seq INTEGER CHECK (last_seq >= 0), purpose TEXT NOT NULL DEFAULT 'counter' CHECK (purpose IN ('counter', 'sample')),
+    last_seq INTEGER CHECK (last_seq >= 0), purpose TEXT NOT NULL DEFAULT 'counter' CHECK (purpose IN ('counter', 'sample')), app TEXT, offset_ms INTEGER,
     CHECK ((token_sha256 IS NULL) = (enrolled IS NULL))
 ) STRICT;
 
@@ -217,6 +237,9 @@ BEGIN SELECT RAISE(ABORT, 'conflict rows are append-only'); END;
 
 CREATE TRIGGER conflict_no_update BEFORE UPDATE ON conflict
 BEGIN SELECT RAISE(ABORT, 'conflict rows are append-only'); END;
+
+CREATE TRIGGER contact_no_delete BEFORE DELETE ON contact
+BEGIN SELECT RAISE(ABORT, 'contacts are never deleted'); END;
 
 CREATE TRIGGER device_enrolled_once BEFORE UPDATE OF token_sha256, enrolled ON device
 WHEN OLD.enrolled IS NOT NULL
