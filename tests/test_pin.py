@@ -20,9 +20,9 @@ from survey_app.verification import verify
 from survey_app.web import create_app
 from survey_app.web.context import EXTENSION
 from survey_app.web.limits import MOST_WAIT, PinTries
-from survey_app.web.pin import pin_of
 from survey_app.writer import Writer
 from tests.served import enrol, make_field
+from tests.test_openapi import told
 
 GOOD = "402958"
 
@@ -161,14 +161,15 @@ def test_row_20_no_pin_in_an_answer_or_a_log(
     assert GOOD not in caplog.text and "402959" not in caplog.text
 
 
-def test_the_bundle_gives_the_tablet_what_it_needs_offline(settings: Settings) -> None:
-    device = enrol(settings)[0]
+def test_the_bundle_gives_the_tablet_what_it_needs_offline(client: FlaskClient, settings: Settings) -> None:
+    headers = {"Authorization": f"Bearer {enrol(settings)[1]}"}
+    assert told(client.get("/api/v1/kiosk", headers=headers), "get", "/api/v1/kiosk")["pin"] is None
+    pin = make_pin(GOOD)
     with Store.open(settings) as store:
-        assert pin_of(store, store.device(device)) is None
-        pin = make_pin(GOOD)
         store.set_pin("C01", pin)
-        told = pin_of(store, store.device(device))
-    assert told == {"salt": pin.salt, "iterations": 600_000, "hash": pin.hash}
+    bundle = told(client.get("/api/v1/kiosk", headers=headers), "get", "/api/v1/kiosk")
+    assert bundle["pin"] == {"salt": pin.salt, "iterations": 600_000, "hash": pin.hash}
+    assert GOOD not in str(bundle)
 
 
 # ---- row 14: slowed for each device, never locked out

@@ -20,6 +20,7 @@ from survey_app.web.cards import Card, blank_cards
 from survey_app.web.context import Services
 from survey_app.web.intake import fields_of, wave_of
 from survey_app.web.messages import LANGUAGES, say
+from survey_app.web.pin import pin_of
 from survey_app.web.plain import plain
 from survey_app.web.screens import Screen, screens
 
@@ -61,7 +62,7 @@ def bundle_of(provided: Services, device: Device) -> dict[str, Any]:
             "screens": [_screen(form, screen) for screen in screens(form)] if form else [],
             "pages": _pages(store, settings, centre, form, simulated=simulated),
             "settings": {"idle_seconds": settings.idle_seconds, "invite_every": settings.invite_every},
-            "pin": None,
+            "pin": pin_of(store, device),
             "audio": {},
             "server_time": stamp(provided.now()),
         }
