@@ -12,6 +12,7 @@ import { Clock, stamp } from "./clock.js";
 const NAME = "sipas";
 const VERSION = 1;
 const OPENING_MS = 10_000; // some browsers never answer when a database is broken
+const WRITING_MS = 20_000;
 const KEPT_MS = 30 * 86_400_000;
 const STRICT = { durability: "strict" };
 
@@ -194,17 +195,16 @@ export class Storage {
   #write(stores, work) {
     return this.#do("write", async () => {
       const transaction = this.database.transaction(stores, "readwrite", STRICT);
+      const timer = setTimeout(() => giveUp(transaction), WRITING_MS);
       let result;
       try {
         result = await work(transaction);
       } catch (error) {
-        try {
-          transaction.abort();
-        } catch {
-          // it has ended by itself
-        }
+        giveUp(transaction);
         await transaction.done.catch(() => undefined);
         throw transaction.error ?? error;
+      } finally {
+        clearTimeout(timer);
       }
       await transaction.done;
       return result;
@@ -220,6 +220,15 @@ export function completed(draft, elapsed, clock) {
 
 function span(device, state) {
   return IDBKeyRange.bound([device, state, 0], [device, state, Number.MAX_SAFE_INTEGER]);
+}
+
+/** Nothing of it shall be stored. One that is on its way to the disk already cannot be called back, and is waited for. */
+function giveUp(transaction) {
+  try {
+    transaction.abort();
+  } catch {
+    // it has ended by itself
+  }
 }
 
 function within(ms, promise) {
