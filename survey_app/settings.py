@@ -16,7 +16,7 @@ from survey_app import swapping
 from survey_app.problems import Problem, SipasError
 
 CONFIG, KEY = "config.toml", "secret.key"
-FOLDERS = ("extracts", "registers", "questionnaires", "backups", "reports", "simulations")
+FOLDERS = ("extracts", "registers", "questionnaires", "backups", "reports", "simulations", "audio")
 HOUR = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]|")
 DEFAULT_PROVINCE = {"vi": "Tỉnh Tuyên Quang", "en": "Tuyên Quang province"}
 
@@ -85,6 +85,11 @@ class Settings:
     @property
     def archives(self) -> Path:
         return self.instance / "archives"
+
+    @property
+    def audio(self) -> Path:
+        """Recordings made for this instance, a folder for each voice."""
+        return self.instance / "audio"
 
     @property
     def simulations(self) -> Path:

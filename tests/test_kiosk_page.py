@@ -15,11 +15,12 @@ import pytest
 from fontTools.ttLib import TTFont
 
 import survey_app.web
+from survey_app.messages import messages
 from survey_app.model import Wave
 from survey_app.questionnaire import Questionnaire, load, shipped
 from survey_app.questionnaire.words import message
 from survey_app.store import Store
-from survey_app.web.messages import LANGUAGES, messages, say
+from survey_app.web.messages import LANGUAGES, say
 from survey_app.web.screens import CARDS, place_of, route, screens
 from tests.kiosk_pages import FILED, RECEIVED, Kiosk, Page, Tablet, kiosk_at
 from tests.served import CENTRES, WAVE, counter

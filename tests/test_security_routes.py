@@ -24,7 +24,10 @@ from tests.test_headers import check as check_headers
 MATRIX: dict[str, dict[str, dict[str, int]]] = tomllib.loads(
     (Path(__file__).parent / "security" / "routes.toml").read_text(encoding="utf-8")
 )
-ARGUMENTS = {"id": "counter", "version": "1", "filename": "tokens.css", "wave": "w1", "name": "report.html"}
+ARGUMENTS = {
+    "id": "counter", "version": "1", "filename": "tokens.css", "wave": "w1", "name": "report.html",
+    "pack": "vi-placeholder", "file": "message.next.mp3",
+}  # fmt: skip
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 ROLES = (
     "nobody", "cookie", "bearer", "village_cookie", "village_bearer", "revoked_cookie", "revoked_bearer",

@@ -203,8 +203,10 @@ def _hashes(folder: Path) -> dict[str, tuple[int, str]]:
 
 
 def _left_out(settings: Settings) -> dict[str, tuple[str, ...]]:
-    """What can be made again from the store, and the register's files, whose rows are in it."""
-    depth = {settings.extracts: "[!.]*/[!.]*", settings.reports: "[!.]*", settings.registers: "[!.]*"}
+    """What can be made again from the store, the register's files, whose rows are in it, and the packs of recordings."""
+    depth = {settings.extracts: "[!.]*/[!.]*"} | dict.fromkeys(
+        (settings.reports, settings.registers, settings.audio), "[!.]*"
+    )
     return {
         folder.name: tuple(sorted(path.relative_to(folder).as_posix() for path in folder.glob(pattern)))
         for folder, pattern in depth.items()

@@ -16,6 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from survey_app.settings import Settings
 from survey_app.web.api import api
+from survey_app.web.audio import recordings
 from survey_app.web.body import MAX_BODY_BYTES
 from survey_app.web.context import Services, install, utc_now
 from survey_app.web.demo_reports import demo_reports
@@ -60,6 +61,7 @@ def create_app(
     app.register_blueprint(api)
     app.register_blueprint(pins)
     app.register_blueprint(kiosk)
+    app.register_blueprint(recordings)
     if settings.demo:
         app.register_blueprint(demo_reports)
     app.url_defaults(_version_of_static)

@@ -11,6 +11,7 @@ from typing import Any
 
 from flask import render_template
 
+from survey_app.audio import audio_of
 from survey_app.model import Centre, Device, ServiceField, stamp
 from survey_app.questionnaire import Item, Questionnaire
 from survey_app.questionnaire.words import message
@@ -63,7 +64,7 @@ def bundle_of(provided: Services, device: Device) -> dict[str, Any]:
             "pages": _pages(store, settings, centre, form, simulated=simulated),
             "settings": {"idle_seconds": settings.idle_seconds, "invite_every": settings.invite_every},
             "pin": pin_of(store, device),
-            "audio": {},
+            "audio": audio_of(settings, form, store.fields()),
             "server_time": stamp(provided.now()),
         }
 

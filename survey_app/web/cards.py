@@ -12,6 +12,7 @@ from typing import Literal
 from babel.numbers import format_decimal
 from wtforms import Field
 
+from survey_app.audio import option_prompt
 from survey_app.model import ServiceField
 from survey_app.questionnaire import DECLINED, NOT_APPLICABLE, Item, Questionnaire
 from survey_app.response import Answer
@@ -20,7 +21,6 @@ from survey_app.web.messages import say
 from survey_app.web.screens import Answers, Screen, in_one_row
 
 TWO_COLUMNS_FROM = 7
-_ASIDE = {str(DECLINED): "decline", str(NOT_APPLICABLE): "not_applicable"}
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,13 @@ class Card:
     @property
     def prompt(self) -> str:
         return f"item.{self.code}"
+
+    @property
+    def hint_prompts(self) -> str:
+        """The names of the hint's sentences among the recordings; that of the letters allowed is not spoken."""
+        optional = self.kind == "text" and not self.item.required
+        parts = ["message.optional"] * optional + [f"hint.{self.code}"] * bool(self.item.hint)
+        return " ".join(parts + ["message.several"] * (self.kind == "choices"))
 
     @property
     def described_by(self) -> str:
@@ -122,16 +129,7 @@ def _choices(item: Item, field: Field, language: str) -> Iterator[Choice]:
     for choice in field.iter_choices():
         quiet = choice.value.startswith("-")
         face = int(choice.value) if item.kind == "likert" and len(item.options) == 5 and not quiet else None
-        yield Choice(choice.value, choice.label, choice.selected, quiet, face, _prompt(item, choice.value))
-
-
-def _prompt(item: Item, value: str) -> str:
-    """The recording of an answer: the same wherever the same scale stands."""
-    if value in _ASIDE:
-        return f"message.{_ASIDE[value]}"
-    if item.options_from:
-        return f"field.{value}"
-    return f"option.{item.scale or item.code}.{value}"
+        yield Choice(choice.value, choice.label, choice.selected, quiet, face, option_prompt(item, choice.value))
 
 
 def _layout(item: Item, field: Field) -> Literal["row", "list", "columns", "write"]:

@@ -1,17 +1,8 @@
-"""The sentences of the interface: `say(language, key, **values)` from `survey_app/data/messages.toml`."""
+"""What the pages say: `say(language, key, **values)`, the message in the reader's language, filled in."""
 
-import tomllib
-from collections.abc import Mapping
-from functools import cache
-from importlib.resources import files
+from survey_app.messages import messages
 
 LANGUAGES = ("vi", "en")
-
-
-@cache
-def messages() -> Mapping[str, Mapping[str, str]]:
-    """Every message by key and language."""
-    return tomllib.loads((files("survey_app") / "data" / "messages.toml").read_text(encoding="utf-8"))
 
 
 def say(language: str, key: str, **values: object) -> str:

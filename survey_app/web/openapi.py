@@ -107,7 +107,13 @@ SCHEMAS: dict[str, Any] = {
         heading=obj(stem=nullable(_TEXT), title=_TEXT, prompt=string() | {"description": "its recording"}),
     ),
     "Pin": obj(salt=string(), iterations=integer(1), hash=string()),
-    "AudioPack": obj(pack=string(), files=mapping(string()), placeholder={"type": "boolean"}),
+    "AudioPack": obj(
+        pack=string(),
+        called=string() | {"description": "the language's name for itself"},
+        shows=string() | {"description": "language of the texts on the screen"},
+        placeholder={"type": "boolean"} | {"description": "a synthesiser's voice, to be replaced"},
+        files=mapping(string()) | {"description": "prompt → address of its recording"},
+    ),
     "Questionnaire": obj(
         id=string(),
         version=string(),

@@ -76,10 +76,12 @@ def _add_headers(response: Response) -> Response:
     response.headers.extend(HEADERS)
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = HSTS
-    if request.endpoint is None or not request.endpoint.endswith("static"):
-        response.headers["Cache-Control"] = "no-store"
-    elif response.status_code == 200 and request.args.get("v"):
+    static = (request.endpoint or "").endswith("static")
+    lasting = static or request.endpoint == "audio.recording"
+    if lasting and response.status_code in {200, 206} and request.args.get("v"):
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    elif not static:
+        response.headers["Cache-Control"] = "no-store"
     elif response.status_code in {200, 304} and request.path.endswith(".woff2"):
         response.headers["Cache-Control"] = FONTS_KEPT
     return response
