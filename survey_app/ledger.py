@@ -26,10 +26,8 @@ def canonical(response: Response, key: bytes) -> bytes:
     This form is hashed and stored; a comment purged later therefore leaves the chain whole.
     """
     data = as_json(response)
-    data["answers"] = {
-        item: {"hmac": text_hmac(value, key)} if isinstance(value, str) else value
-        for item, value in data["answers"].items()
-    }
+    texts = {item: value for item, value in data["answers"].items() if isinstance(value, str)}
+    data["answers"] |= {item: {"hmac": text_hmac(value, key)} for item, value in texts.items()}
     return compact(data)
 
 

@@ -26,6 +26,7 @@ MAX_PROBLEMS = 20
 MAX_TEXT = 4_000
 MAX_MARKS = 30  # combining marks in a row, as in Unicode's stream-safe format; normalising longer runs takes very long
 MAX_ITEMS = 300
+MAX_FORMS = 64  # so many sets of names are remembered as agreed
 MAX_NAME = 150  # no pattern of a name allows more; longer ones are not even remembered as wrong
 MAX_CHOICES = 100
 MAX_PARADATA = 50
@@ -238,6 +239,19 @@ def _mapping(keys: re.Pattern[str], most: int, read: Any, numbers: range = range
     def agreed(key: str) -> bool:
         return keys.fullmatch(key) is not None
 
+    forms: set[tuple[str, ...]] = set()  # all names of a response that were agreed before: two lookups, not hundreds
+
+    def plain(value: dict[Any, Any]) -> bool:
+        """Names known together, and whole numbers that need no further reading."""
+        if not value or tuple(value) not in forms or set(map(type, value.values())) != {int}:
+            return False
+        return min(value.values()) in numbers and max(value.values()) in numbers
+
+    def remember(known: dict[str, Any]) -> None:
+        if len(forms) >= MAX_FORMS:
+            forms.clear()
+        forms.add(tuple(known))
+
     def read_all(value: object, place: str, found: _Found) -> dict[str, Any]:
         if not isinstance(value, dict):
             found.add("wrong_type", place, "not an object", "send an object, empty if there is nothing")
@@ -245,6 +259,8 @@ def _mapping(keys: re.Pattern[str], most: int, read: Any, numbers: range = range
         if len(value) > most:
             found.add("too_many", place, f"more than {most} entries", f"send at most {most}")
             return {}
+        if plain(value):
+            return dict(value)
         known = {}
         for key, inner in value.items():
             if not isinstance(key, str) or len(key) > MAX_NAME or not agreed(key):
@@ -253,6 +269,8 @@ def _mapping(keys: re.Pattern[str], most: int, read: Any, numbers: range = range
                 known[key] = inner
             else:
                 known[key] = read(inner, f"{place}.{key}", found)
+        if len(known) == len(value):
+            remember(known)
         return known
 
     return read_all

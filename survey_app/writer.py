@@ -1,7 +1,7 @@
 """One thread that owns the writing connection of a server, and commits waiting calls together.
 
-`Writer`, `Place`, `StoreUnusable`, `catch_up`. A caller's future resolves only after the commit that holds its work is on disk; one call that fails undoes
-its own savepoint and nothing else.
+`Writer`, `Call`, `Place`, `StoreUnusable`, `catch_up`. A caller hears of its work only after the commit that holds it
+is on disk; one call that fails undoes its own savepoint and nothing else.
 """
 
 import os
@@ -10,9 +10,10 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 from survey_app.problems import Problem, SipasError
 from survey_app.settings import Settings
@@ -21,7 +22,7 @@ from survey_app.store.connection import LEAST_BYTES
 from survey_app.verification.witnesses import read_heads_log
 
 T = TypeVar("T")
-GROUP = 64
+GROUP = 128
 """At most so many calls share a commit: enough to spread the cost of a sync, few enough to answer soon."""
 
 
@@ -58,25 +59,50 @@ class Place:
             raise StoreUnusable(Problem(what, str(self.path), "put it back; to use another one, restart the server"))
 
 
-class _Call(Generic[T]):
+class Call:
+    """One piece of work; everything here happens in the writing thread.
+
+    `prepare` comes before the transaction and the lock, `work` inside, `done` when the commit is on disk; `failed`
+    instead when one of them, or the commit, did not succeed. `size` counts against `GROUP`.
+    """
+
+    size = 1
+    error: BaseException | None = None
+
+    def wanted(self) -> bool:
+        """Whether somebody still waits for it."""
+        return True
+
+    def prepare(self) -> None:
+        """What needs no store."""
+
+    def work(self, store: Store) -> None:
+        raise NotImplementedError
+
+    def done(self) -> None:
+        raise NotImplementedError
+
+    def failed(self, error: BaseException) -> None:
+        raise NotImplementedError
+
+
+class _FutureCall(Call, Generic[T]):
     def __init__(self, work: Callable[[Store], T]) -> None:
-        self.work = work
         self.future: Future[T] = Future()
-        self.result: T | None = None
-        self.error: BaseException | None = None
+        self._work = work
+        self._result: T | None = None
 
-    def run(self, store: Store) -> None:
-        try:
-            with store.group():
-                self.result = self.work(store)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the caller
-            self.error = error
+    def wanted(self) -> bool:
+        return self.future.set_running_or_notify_cancel()
 
-    def resolve(self) -> None:
-        if self.error is not None:
-            self.future.set_exception(self.error)
-        else:
-            self.future.set_result(self.result)  # type: ignore[arg-type]
+    def work(self, store: Store) -> None:
+        self._result = self._work(store)
+
+    def done(self) -> None:
+        self.future.set_result(self._result)  # type: ignore[arg-type]
+
+    def failed(self, error: BaseException) -> None:
+        self.future.set_exception(error)
 
 
 class Writer:
@@ -84,7 +110,7 @@ class Writer:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._calls: queue.SimpleQueue[_Call[Any] | None] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._gate = threading.Lock()
         self._closed = False
         self._started: Future[None] = Future()
@@ -94,12 +120,16 @@ class Writer:
 
     def submit(self, work: Callable[[Store], T]) -> Future[T]:
         """Have `work(store)` done in a savepoint of the next commit."""
-        call = _Call(work)
+        call = _FutureCall(work)
+        self.put(call)
+        return call.future
+
+    def put(self, call: Call) -> None:
+        """Have a call done with the next commit; `WriterClosed` when there will be none."""
         with self._gate:
             if self._closed:
                 raise WriterClosed(Problem("the server is shutting down", "writer", "send it again in a moment"))
             self._calls.put(call)
-        return call.future
 
     def close(self) -> None:
         """Finish what waits, then end the thread."""
@@ -132,14 +162,16 @@ class Writer:
             while group := self._waiting():
                 _commit(store, self.place, group)
 
-    def _waiting(self) -> list[_Call[Any]]:
+    def _waiting(self) -> list[Call]:
         """The next calls to commit together; empty when the writer is closed and nothing waits."""
-        group: list[_Call[Any]] = []
+        group: list[Call] = []
+        size = 0
         call = self._calls.get()
         while call is not None:
-            if call.future.set_running_or_notify_cancel():
+            if call.wanted():
                 group.append(call)
-            if len(group) >= GROUP:
+                size += call.size
+            if size >= GROUP:
                 return group
             try:
                 call = self._calls.get_nowait()
@@ -162,19 +194,37 @@ def catch_up(store: Store) -> None:
         store.log_heads(behind, [chain for chain in behind if log.announces(chain, heads[chain])])
 
 
-def _commit(store: Store, place: Place, group: list[_Call[Any]]) -> None:
+def _commit(store: Store, place: Place, group: list[Call]) -> None:
+    for call in group:
+        call.error = _error_of(call.prepare)
     try:
         with store.group():
             place.require()
             for call in group:
-                call.run(store)
+                call.error = call.error or _error_of(partial(_work, call, store))
                 if call.error is not None and not store.in_transaction:
                     # The whole transaction is gone; what came after it would be committed outside the group.
                     raise call.error
     except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the callers
         # Nothing of the group is on disk: every caller is told so and keeps what it has.
         for call in group:
-            call.future.set_exception(error)
+            call.failed(error)
         return
     for call in group:
-        call.resolve()
+        if call.error is not None:
+            call.failed(call.error)
+        else:
+            call.done()
+
+
+def _work(call: Call, store: Store) -> None:
+    with store.group():
+        call.work(store)
+
+
+def _error_of(act: Callable[[], None]) -> BaseException | None:
+    try:
+        act()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the caller
+        return error
+    return None

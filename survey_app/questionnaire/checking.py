@@ -80,7 +80,9 @@ def check(questionnaire: Questionnaire, response: Response, fields: Collection[s
     codes, texts = {}, {}
     for item in questionnaire.items:
         answer = response.answers.get(item.code)
-        if item.options_from:
+        if type(answer) is int and item.always_asked and answer in item.plain_answers and not not_drawn:
+            codes[item.code], code = answer, None  # most answers are such
+        elif item.options_from:
             codes[item.code], code = _field_code(response, item, fields)
         elif item.code in not_drawn:
             codes[item.code], code = NOT_DRAWN, None if answer is None else "not_asked"

@@ -74,6 +74,10 @@ class Item:
         """Every condition that has a say in whether the item is asked."""
         return self.ask_if + self.ask_if_any
 
+    @cached_property
+    def always_asked(self) -> bool:
+        return not self.conditions and not self.options_from
+
     def is_asked(self, holds: Callable[[Condition], bool]) -> bool:
         """The rule of routing, given which conditions hold."""
         return all(map(holds, self.ask_if)) and (not self.ask_if_any or any(map(holds, self.ask_if_any)))

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from survey_app import heads_log, migrations, swapping
 from survey_app.ledger import GENESIS, compact, link
@@ -21,6 +21,7 @@ from survey_app.settings import Settings
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
+T = TypeVar("T")
 LEAST_BYTES = 512
 """No SQLite file is smaller."""
 EVENTS = "#events"
@@ -181,8 +182,18 @@ class Connection:
 
     def _forget(self) -> None:
         """Drop what is true inside one transaction only: between two, another process may write."""
+        self._known: dict[object, Any] = {}
         self._heads: dict[str, Head] = {}
         self._last_number: int | None = None
+
+    def _once(self, key: object, read: Callable[[], T]) -> T:
+        """What `read` gives, read once in a write transaction: nobody else can change it meanwhile, and `_log` forgets."""
+        if not self._depth:
+            return read()
+        if key not in self._known:
+            self._known[key] = read()
+        found: T = self._known[key]
+        return found
 
     def _undo(self) -> None:
         """Drop whatever a rollback may have made untrue."""
@@ -221,6 +232,7 @@ class Connection:
 
     def _log(self, kind: str, detail: Mapping[str, object]) -> int:
         """Append an event to the audit inside the running transaction; returns its number."""
+        self._known.clear()  # whatever changes a wave, a field or a centre says so here
         last = self._head(EVENTS)
         row: dict[str, str | int | None] = {
             "number": last.count + 1,

@@ -3,6 +3,7 @@
 `Devices`, `EnrolmentError`, `DeviceRevoked`.
 """
 
+from collections.abc import Set
 from datetime import UTC, datetime
 from typing import Any
 
@@ -124,13 +125,16 @@ class Devices(Contacts):
             self._log("device_revoked", {"device": id, "revoked": revoked})
         return self.device(id)
 
-    def missing(self, device_id: str, last_seq: int) -> tuple[tuple[int, int], ...]:
+    def missing(self, device_id: str, last_seq: int, arrived: Set[int] = frozenset()) -> tuple[tuple[int, int], ...]:
         """The ranges of numbers up to `last_seq` that never arrived in any form: stored, in conflict or rejected.
 
         What has arrived never goes away again. So only what was missing at the last call and the numbers since then
-        are looked up, however many a device has sent.
+        are looked up, however many a device has sent; `arrived`, taken in by this transaction, are not looked up either.
         """
         checked, gaps = self._gaps.get(device_id, (0, ()))
+        if not gaps and len(arrived) >= last_seq - checked > 0 and arrived >= set(range(checked + 1, last_seq + 1)):
+            self._gaps[device_id] = (last_seq, ())
+            return ()
         if gaps and gaps[-1][1] == checked < last_seq:
             gaps = (*gaps[:-1], (gaps[-1][0], last_seq))
         elif checked < last_seq:

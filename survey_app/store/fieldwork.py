@@ -58,6 +58,9 @@ class Fieldwork(Connection):
 
     def fields(self, which: Literal["offered", "known"] = "offered") -> tuple[ServiceField, ...]:
         """The fields offered to citizens now, or all that are known (an older response may name one given up)."""
+        return self._once(("fields", which), lambda: self._fields(which))
+
+    def _fields(self, which: str) -> tuple[ServiceField, ...]:
         sql = "SELECT code, label, source FROM service_field WHERE offered >= ? ORDER BY position, code"
         return tuple(
             ServiceField(code, json.loads(label), source)
@@ -65,7 +68,8 @@ class Fieldwork(Connection):
         )
 
     def _known_fields(self) -> frozenset[str]:
-        return frozenset(code for (code,) in self._rows("SELECT code FROM service_field"))
+        sql = "SELECT code FROM service_field"
+        return self._once("known fields", lambda: frozenset(code for (code,) in self._rows(sql)))
 
     def add_fields(self, fields: Iterable[ServiceField], others: Literal["keep", "retire"] = "keep") -> None:
         """Add fields or bring them up to date, in this order; `others` known before stay offered, or are retired."""
@@ -129,6 +133,9 @@ class Fieldwork(Connection):
         return tuple(_wave(row) for row in self._rows(f"{_WAVE} ORDER BY id"))
 
     def wave(self, id: str) -> Wave:
+        return self._once(("wave", id), lambda: self._wave(id))
+
+    def _wave(self, id: str) -> Wave:
         row = self._row(f"{_WAVE} WHERE id = ?", (id,))
         if row is None:
             raise refusal(f"there is no wave {id!r}", "wave", "see the waves: sipas wave list")
@@ -137,11 +144,11 @@ class Fieldwork(Connection):
     def current_wave(self, centre: str, kind: WaveKind = "counter") -> Wave | None:
         """The open wave of this kind in which a centre takes part, if any."""
         row = self._row(
-            f"{_WAVE} WHERE status = 'open' AND kind = ?"
+            "SELECT id FROM wave WHERE status = 'open' AND kind = ?"
             " AND EXISTS (SELECT 1 FROM wave_centre WHERE wave = id AND centre = ?)",
             (kind, centre),
         )
-        return _wave(row) if row else None
+        return self.wave(row[0]) if row else None
 
     def frame(self, wave_id: str) -> tuple[PrimaryUnit, ...]:
         """The villages of a sample wave, in the order of its file; none for a counter wave."""

@@ -21,7 +21,7 @@ class Reading(Recording):
         return self.head(wave_id).count
 
     def head(self, wave_id: str) -> Head:
-        return self._head(wave_id)
+        return self._heads.get(wave_id) or self._head(wave_id)
 
     def responses(self, wave_id: str) -> Iterator[StoredResponse]:
         """The responses of a wave in the order of receipt, with their answers."""

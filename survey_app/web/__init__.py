@@ -48,6 +48,7 @@ def create_app(
         DEBUG=False,  # whatever FLASK_DEBUG says
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         MAX_FORM_PARTS=MAX_FORM_PARTS,
+        BEHIND_PROXY=behind_proxy,
     )
     app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]

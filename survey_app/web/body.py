@@ -1,6 +1,6 @@
 """Reading a request's JSON strictly: one encoding, one meaning, bounded in size and depth.
 
-`read_object`, `Sending`, `read_sending`.
+`read_object`, `Sending`, `read_sending`; `parse_object`, `sending_of` of bytes that came another way.
 """
 
 import json
@@ -18,6 +18,7 @@ from survey_app.web.errors import RETRY_SECONDS, WebProblem
 MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_RESPONSES = 200
 MAX_APP_LENGTH = 100
+SENDING_KEYS = ("sent_at", "last_seq", "app", "responses")
 
 RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})", re.ASCII)
 
@@ -35,7 +36,11 @@ class Sending:
 def read_object(keys: Collection[str]) -> dict[str, Any]:
     """The request's JSON object with exactly these keys; `WebProblem` 400, 413 or 415 otherwise."""
     _require_json()
-    raw = _whole_body()
+    return parse_object(_whole_body(), keys)
+
+
+def parse_object(raw: bytes, keys: Collection[str]) -> dict[str, Any]:
+    """The JSON object with exactly these keys; `WebProblem` 400 otherwise."""
     value = _parse(raw)
     if not isinstance(value, dict):
         _refuse("the body is not a JSON object")
@@ -49,7 +54,11 @@ def read_object(keys: Collection[str]) -> dict[str, Any]:
 
 def read_sending() -> Sending:
     """The envelope of `POST /api/v1/responses`."""
-    value = read_object(("sent_at", "last_seq", "app", "responses"))
+    return sending_of(read_object(SENDING_KEYS))
+
+
+def sending_of(value: dict[str, Any]) -> Sending:
+    """The envelope, its own values checked; `WebProblem` 400 otherwise."""
     last_seq, app, responses = value["last_seq"], value["app"], value["responses"]
     if type(last_seq) is not int or not 0 <= last_seq <= MAX_SEQ:
         _refuse(f"last_seq is not a whole number from 0 to {MAX_SEQ}")

@@ -1,6 +1,6 @@
 """From a sending to its receipts, and what a device is told of its present standing.
 
-`receive`, `wave_of`, `fields_of`, `villages_of`.
+`receive` (`read_responses`, then `take_in`), `wave_of`, `fields_of`, `villages_of`.
 """
 
 from collections.abc import Sequence
@@ -32,14 +32,28 @@ def receive(provided: Services, device: Device, sending: Sending) -> dict[str, A
     The answer is read in the transaction that records: of one moment with it, and without waking a second connection.
     """
     received = provided.now()
-    read = tuple(_read(raw) for raw in sending.responses)
+    read = read_responses(sending)
+    return provided.write(lambda store: take_in(provided, store, device, sending, read, received))
 
-    def work(store: Store) -> dict[str, Any]:
-        results = [_result(receipt) for receipt in _record(store, device, read, received, sending)]
-        resend = provided.resending.of(store, device.id, {result["uuid"] for result in results})
-        return {"results": results, **_standing(store, device, sending, results, provided.now()), "resend": resend}
 
-    return provided.write(work)
+def read_responses(sending: Sending) -> tuple[Response | Unreadable, ...]:
+    return tuple(_read(raw) for raw in sending.responses)
+
+
+def take_in(
+    provided: Services,
+    store: Store,
+    device: Device,
+    sending: Sending,
+    read: Sequence[Response | Unreadable],
+    received: datetime,
+) -> dict[str, Any]:
+    """Record a sending that was read, inside the writer's transaction; gives the answer."""
+    results = [_result(receipt) for receipt in _record(store, device, read, received, sending)]
+    resend = provided.resending.of(store, device.id, {result["uuid"] for result in results})
+    arrived = frozenset(one.seq for one in read if one.seq is not None)
+    standing = _standing(store, device, sending, results, arrived, provided.now())
+    return {"results": results, **standing, "resend": resend}
 
 
 def _record(
@@ -111,7 +125,12 @@ def villages_of(store: Store, device: Device, wave: Wave | None) -> dict[str, An
 
 
 def _standing(
-    store: Store, device: Device, sending: Sending, results: Sequence[dict[str, Any]], at: datetime
+    store: Store,
+    device: Device,
+    sending: Sending,
+    results: Sequence[dict[str, Any]],
+    arrived: frozenset[int],
+    at: datetime,
 ) -> dict[str, Any]:
     """What every acknowledgement carries. Without an open wave the ledger is that of the last response known."""
     wave = wave_of(store, device)
@@ -123,7 +142,7 @@ def _standing(
         "questionnaire": wave.questionnaire if wave else None,
         "version": wave.version if wave else None,
         "fields": fields_of(store),
-        "missing": [list(gap) for gap in store.missing(device.id, sending.last_seq)],
+        "missing": [list(gap) for gap in store.missing(device.id, sending.last_seq, arrived)],
         "resend": [],
         "ledger": {"count": head.count, "head": head.head} if head else None,
     }

@@ -5,27 +5,18 @@ processes would only wait for each other's lock. The master restarts the worker 
 and so does the worker, so that a second server is refused until both have ended.
 """
 
-import selectors
 import signal
 import socket
 import ssl
 import sys
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any, ClassVar
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
-from gunicorn.http.errors import ParseException
-from gunicorn.util import write_nonblock
-from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from survey_app.locks import server_lock
 from survey_app.nightly import Nightly
@@ -33,16 +24,14 @@ from survey_app.problems import Problem, SipasError
 from survey_app.settings import Settings
 from survey_app.store import Store
 from survey_app.web import create_app
-from survey_app.web.patience import STALL_SECONDS, Patient, PatientTls
-from survey_app.web.quiet import QuietLogger, refusal
+from survey_app.web.patience import PatientTls
+from survey_app.web.quiet import ACCESS_FORMAT, QuietLogger
+from survey_app.web.worker import Worker
 from survey_app.writer import Writer
 
 THREADS = 32
-CLOSERS = 8
 SWITCH_SECONDS = 0.02
 """Every thread here soon waits for network or disk and gives way by itself; being made to only costs (5 % measured)."""
-ACCESS_FORMAT = "%(t)s %(m)s %(U)s %(s)s %(M)sms"
-"""No address, no header, no query string: nothing in it says who asked."""
 
 
 class ServerError(SipasError):
@@ -201,43 +190,3 @@ class Master(Arbiter):  # type: ignore[misc]
     def handle_int(self) -> None:
         """Ctrl-C is as patient as SIGTERM."""
         raise StopIteration
-
-
-class Worker(ThreadWorker):  # type: ignore[misc]
-    """gunicorn's threaded worker, which here logs nothing a client sent, gives up the silent, never waits in its loop."""
-
-    def init_process(self) -> None:
-        self.closers = ThreadPoolExecutor(max_workers=CLOSERS, thread_name_prefix="close")
-        super().init_process()
-
-    def enqueue_req(self, conn: Any) -> None:
-        if not isinstance(conn.sock, Patient | PatientTls):
-            conn.sock = Patient(fileno=conn.sock.detach())
-            conn.close = partial(self._close, conn)
-        if conn.initialized or conn.data_ready:
-            super().enqueue_req(conn)
-        else:
-            self._await_first_word(conn)
-
-    def _await_first_word(self, conn: Any) -> None:
-        """A new connection gets a thread when it has said something: gunicorn would wait for that in the thread."""
-        conn.timeout = time.monotonic() + STALL_SECONDS
-        self.pending_conns.append(conn)
-        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
-
-    def _close(self, conn: Any, graceful: bool = False) -> None:
-        """A polite close waits for the client, up to two seconds: not in the loop that serves all the others."""
-        if graceful:
-            self.closers.submit(TConn.close, conn, True)
-        else:
-            TConn.close(conn)
-
-    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """A request that cannot be read, or a fault outside the application: see `quiet`."""
-        status, answer = refusal(exc, secure=isinstance(client, ssl.SSLSocket))
-        if status < HTTPStatus.INTERNAL_SERVER_ERROR or isinstance(exc, ParseException):
-            self.log.warning("a request could not be read: %s", type(exc).__name__)
-        else:
-            self.log.error("a request could not be handled", exc_info=exc)
-        with suppress(OSError):
-            write_nonblock(client, answer)
