@@ -3,7 +3,7 @@
 `Devices`, `EnrolmentError`, `DeviceRevoked`.
 """
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from typing import Any
 
@@ -125,7 +125,9 @@ class Devices(Contacts):
             self._log("device_revoked", {"device": id, "revoked": revoked})
         return self.device(id)
 
-    def missing(self, device_id: str, last_seq: int, arrived: Set[int] = frozenset()) -> tuple[tuple[int, int], ...]:
+    def missing(
+        self, device_id: str, last_seq: int, arrived: AbstractSet[int] = frozenset()
+    ) -> tuple[tuple[int, int], ...]:
         """The ranges of numbers up to `last_seq` that never arrived in any form: stored, in conflict or rejected.
 
         What has arrived never goes away again. So only what was missing at the last call and the numbers since then

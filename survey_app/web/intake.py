@@ -51,7 +51,8 @@ def take_in(
     """Record a sending that was read, inside the writer's transaction; gives the answer."""
     results = [_result(receipt) for receipt in _record(store, device, read, received, sending)]
     resend = provided.resending.of(store, device.id, {result["uuid"] for result in results})
-    arrived = frozenset(one.seq for one in read if one.seq is not None)
+    fates = zip(read, results, strict=True)
+    arrived = frozenset(one.seq for one, result in fates if one.seq and result["fate"] in ("stored", "rejected"))
     standing = _standing(store, device, sending, results, arrived, provided.now())
     return {"results": results, **standing, "resend": resend}
 
