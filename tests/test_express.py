@@ -162,7 +162,8 @@ def test_both_ways_give_the_same_answer(settings: Settings, tls: bool, tmp_path:
         )
         again = line.ask(request(token, body(one | {"seq": 3})))
     assert not went_the_short_way(ordinary[0]) and went_the_short_way(short[0])
-    assert comparable(short) == comparable(ordinary)
+    assert comparable(short)[0] == comparable(ordinary)[0]
+    assert comparable(short)[1] == comparable(ordinary)[1]
     assert comparable(short)[1]["missing"] == [[1, 1]]
     assert [result["fate"] for result in json.loads(again[1])["results"]] == ["already_stored"]
     assert ("Strict-Transport-Security: max-age=31536000" in short[0]) is tls

@@ -142,5 +142,7 @@ def answer_head(*, secure: bool) -> bytes:
         **HEADERS,
         **({"Strict-Transport-Security": HSTS} if secure else {}),
         "Cache-Control": "no-store",
+        # Nobody keeps it, and it is not worth compressing; but the ordinary way might, and says so.
+        "Vary": "Accept-Encoding",
     }
     return "".join(f"{name}: {value}\r\n" for name, value in fixed.items()).encode("ascii")
