@@ -4,12 +4,13 @@ import click
 
 from survey_app.cli.context import echo_json, echo_table, json_option, local_time, opened_store
 from survey_app.cli.device_sheet import sheet
+from survey_app.cli.device_status import status
 from survey_app.model import Device
 
 
 @click.group()
 def device() -> None:
-    """Add, list and revoke kiosk devices.
+    """Add, list, watch and revoke kiosk devices.
 
     Example: sipas device add 00691
     """
@@ -76,3 +77,4 @@ def revoke_device(id: str) -> None:
 
 
 device.add_command(sheet)
+device.add_command(status)

@@ -7,8 +7,8 @@ from typing import Any
 from survey_app import migrations
 from survey_app.ledger import Plain
 from survey_app.model import Reference, RegisterRow
-from survey_app.store.reading import Reading
 from survey_app.store.recording import RESPONSE_COLUMNS
+from survey_app.store.standing import Standing
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def _each(code: int | tuple[int, ...]) -> tuple[int, ...]:
 _ANSWERS = "count(*) || ';' || coalesce(group_concat(code), '') || ';' || coalesce(group_concat(item), '')"
 
 
-class Auditing(Reading):
+class Auditing(Standing):
     """Reads for `survey_app.verification`."""
 
     def ledger_rows(self, wave_id: str) -> Iterator[LedgerRow]:

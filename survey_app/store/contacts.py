@@ -58,6 +58,12 @@ class Contacts(Pins):
             for device, day, contacts, first, last, least, most in self._rows(f"{sql} ORDER BY day", (device_id,))
         )
 
-    def contact_days(self) -> Mapping[str, int]:
-        """On how many days each device was heard of."""
-        return dict(self._rows("SELECT device, count(*) FROM contact GROUP BY device"))
+    def active_days(self, among: int) -> Mapping[str, int]:
+        """On how many of the last `among` days up to its last contact each device was heard of."""
+        return dict(
+            self._rows(
+                "SELECT device, count(*) FROM contact AS this WHERE day >"
+                " (SELECT date(max(day), ?) FROM contact WHERE device = this.device) GROUP BY device",
+                (f"-{among} days",),
+            )
+        )
