@@ -3,6 +3,7 @@
 `walk(form, turns, text)` answers item after item; each byte of `turns` picks one of what an item allows.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,8 +36,10 @@ class Walk:
 
 def walk(form: Questionnaire, turns: Sequence[int], text: str | None) -> Walk:
     """One way through the form. The last three turns say whether it was finished, and which part was drawn."""
-    *turns, ending, block, drawn = turns
-    part = _part(form, block, drawn)
+    *turns, ending, whole, number = turns
+    part = (
+        None if form.parts is None or whole % 4 == 0 else {form.parts.name: (1 + number % form.parts.of, form.parts.of)}
+    )
     left_out = _left_out(form, part)
     answers: dict[str, Any] = {}
     columns: dict[str, int] = {}
@@ -57,23 +60,15 @@ def turns_of(form: Questionnaire) -> int:
     return len(form.items) + 3
 
 
-def _part(form: Questionnaire, block: int, drawn: int) -> dict[str, tuple[int, int]] | None:
-    factors = form.index.factors if form.index else ()
-    if block % 4 or not factors:
-        return None
-    factor = factors[block // 4 % len(factors)]
-    of = 1 + drawn % len(factor.items)
-    return {factor.code: (1 + drawn // 16 % of, of)}
-
-
 def _left_out(form: Questionnaire, part: Mapping[str, tuple[int, int]] | None) -> set[str]:
-    items = {factor.code: factor.items for factor in (form.index.factors if form.index else ())}
-    return {
-        code
-        for block, (drawn, of) in (part or {}).items()
-        for place, code in enumerate(items[block])
-        if place % of + 1 != drawn
-    }
+    """By the words of the format, not by the code that is tested: choices counted in lexicographic order."""
+    if part is None or form.parts is None or form.index is None:
+        return set()
+    ((number, _),) = part.values()
+    choices = itertools.combinations(range(len(form.parts.factors)), form.parts.draw)
+    chosen = sorted(choices)[number - 1]
+    absent = {factor for place, factor in enumerate(form.parts.factors) if place not in chosen}
+    return {code for factor in form.index.factors if factor.code in absent for code in factor.items}
 
 
 def _choose(item: Item, turn: int, text: str | None) -> Any:

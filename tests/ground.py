@@ -14,6 +14,8 @@ from survey_app.settings import Settings, create_instance
 from survey_app.store import Store
 
 FORM: Questionnaire = load(shipped()["counter", "1"])
+SHORT: Questionnaire = load(shipped()["counter-short", "1"])
+"""As FORM, but each citizen is asked two of its five factors."""
 CENTRES = ("00691", "00694", "TINH")
 FIELDS = ("dat-dai", "ho-tich")
 FRAME = (
@@ -89,6 +91,21 @@ def response(seq: int | None = 1, answers: dict[str, Any] | None = None, **chang
         "paradata": {"back": 0},
     }
     return Response(**{**values, **changes})
+
+
+def short_wave(store: Store, id: str = "short") -> Device:
+    """An open wave of the form in parts, where no other is open, and a device."""
+    store.create_wave(wave(id, questionnaire=SHORT.id, version=SHORT.version), SHORT)
+    store.open_wave(id, at=OPENING)
+    return enrolled(store)
+
+
+def parted(seq: int | None, number: int, answers: dict[str, Any] | None = None, **changes: Any) -> Response:
+    """A satisfied citizen's response who was asked this part of the ten."""
+    part = {"factors": (number, 10)}
+    left_out = dict.fromkeys(SHORT.left_out(part))
+    asked = {"wave": "short", "questionnaire": SHORT.id, "version": SHORT.version, "part": part, "durations": {}}
+    return response(seq, {**left_out, **(answers or {})}, **{**asked, **changes})
 
 
 def sample_wave(store: Store, id: str = "household", **changes: Any) -> Device:

@@ -27,7 +27,21 @@ from survey_app.purge import purge
 from survey_app.settings import create_instance
 from survey_app.store import Store, StoreError
 from survey_app.verification import verify
-from tests.ground import FORM, NOON, OPENING, enrolled, fates, make_store, record, response, tamper, wave, widened
+from tests.ground import (
+    FORM,
+    NOON,
+    OPENING,
+    enrolled,
+    fates,
+    make_store,
+    parted,
+    record,
+    response,
+    short_wave,
+    tamper,
+    wave,
+    widened,
+)
 
 BARE = dict.fromkeys(response().answers)
 CLOSING = NOON + timedelta(hours=1)
@@ -40,7 +54,7 @@ def fill(store: Store, device: Device) -> None:
     record(store, device, first, response(2, field=None, language="en"), response(None, mode="page"))
     record(store, device, dataclasses.replace(first, answers={**first.answers, "COMMENT": "của người khác"}))
     record(store, device, response(4, answers=BARE, disposition="broken_off"), response(4, recruitment="invited"))
-    record(store, device, response(6, part={"A": (1, 3)}, answers={"II.A2": None, "II.A3": None}))
+    record(store, device, response(6))
     record(store, device, response(7, answers={"II.A1": 9}))  # rejected
     purge(store, days=30)
     record(store, device, response(8, answers={"COMMENT": "còn giữ\nhai dòng"}), received=NOON + timedelta(days=60))
@@ -128,6 +142,22 @@ def test_what_came_back_can_be_archived_and_brought_back_again(origin: Store, tm
             assert_equal(origin, third)
             created = third.events(["device_added"])[0].detail["imported"]
             assert created == {"number": 5, "at": rows(origin, "SELECT at FROM event WHERE number = 5")[0][0]}
+
+
+def test_a_wave_asked_in_parts_comes_back_the_same(tmp_path: Path) -> None:
+    _, store = make_store(tmp_path / "a", opened=False)
+    with store:
+        device = short_wave(store)
+        fates = record(store, device, *(parted(number, number) for number in range(1, 11)), parted(11, 1, part=None))
+        assert [receipt.fate for receipt in fates] == ["stored"] * 10 + ["rejected"]
+        record(store, device, parted(12, 4, dict.fromkeys(BARE), disposition="broken_off"))
+        assert [one.part for one in store.responses("short")][1] == {"factors": (2, 10)}
+        done = export_wave(store, "short")
+        with another(tmp_path / "b", store) as copy:
+            import_wave(copy, done.path)
+            assert list(copy.responses("short")) == list(store.responses("short"))
+            assert rows(copy, "SELECT * FROM answer") == rows(store, "SELECT * FROM answer")
+            assert copy.head("short") == store.head("short") and verify(copy.settings) == ()
 
 
 def test_a_sample_wave_comes_back_with_its_frame(tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ from survey_app.settings import Settings
 from survey_app.store import Store
 from survey_app.web import create_app
 from survey_app.web.openapi import description
+from survey_app.web.plain import plain
 from survey_app.writer import Writer
+from tests.ground import SHORT
 from tests.served import answers_to, counter, enrol, make_field, response, sending
 
 FORM = counter()
@@ -130,6 +132,14 @@ def test_real_answers_fit_the_description(client: FlaskClient, settings: Setting
     told(client.post("/api/v1/responses", json=sending(), headers=headers), "post", "/api/v1/responses")
     told(client.get("/api/v1/device", headers=headers), "get", "/api/v1/device")
     told(client.get("/api/v1/kiosk", headers=headers), "get", "/api/v1/kiosk")
+
+
+def test_a_form_in_parts_fits_the_description_and_one_without_says_nothing_of_them() -> None:
+    parts = {"name": "factors", "factors": list("ABCDE"), "draw": 2, "of": 10}
+    for form, expected in ((SHORT, parts), (FORM, None)):
+        sent = plain(form)
+        assert mismatches(sent, SCHEMAS["Questionnaire"]) == []
+        assert sent.get("parts") == expected and ("parts" in sent) == (expected is not None)
 
 
 def test_refusals_fit_the_description(client: FlaskClient, settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import string
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ from survey_app.response import Response
 from tests.test_questionnaire_file import FORM, MINIMAL
 
 COUNTER = load(shipped()["counter", "1"])
+SHORT = load(shipped()["counter-short", "1"])
 KINDS = parse(FORM.encode(), "form.1.toml")
 FIELDS = {"dat-dai", "ho-tich"}
 AREA_II = [
@@ -273,24 +275,52 @@ def test_a_form_not_completed_carries_no_answers(disposition: str) -> None:
     assert errors({"VISIT": 1}, disposition=disposition) == ["VISIT:not_complete"]
 
 
-def test_parts_not_drawn_are_neither_asked_nor_answered() -> None:
-    """Four items dealt into two parts: the first gets the first and third."""
-    answers = {code: value for code, value in FILED.items() if code not in ("II.B2", "II.B4")}
-    result = checked(answers, part={"B": (1, 2)})
+def test_factors_not_drawn_are_neither_asked_nor_answered() -> None:
+    """Part 2 of 10 is A and C: the first and the third factor."""
+    answers = {code: value for code, value in FILED.items() if not code.startswith("II.B")}
+    result = checked(answers, SHORT, part={"factors": (2, 10)})
     assert not result.problems
-    assert {code for code, value in result.codes.items() if value == NOT_DRAWN} == {"II.B2", "II.B4"}
-    assert errors(FILED, part={"B": (1, 2)}) == ["II.B2:not_asked", "II.B4:not_asked"]
-    broken = checked({}, part={"B": (2, 2)}, disposition="broken_off").codes
-    assert (broken["II.B1"], broken["II.B2"]) == (NOT_DRAWN, BROKEN_OFF)
+    left_out = {code for code in AREA_II if code[3] in "BDE"}
+    assert {code for code, value in result.codes.items() if value == NOT_DRAWN} == left_out
+    assert errors(FILED, SHORT, part={"factors": (2, 10)}) == [f"II.B{n}:not_asked" for n in range(1, 5)]
+    missing = {code: value for code, value in answers.items() if code != "II.C2"}
+    assert errors(missing, SHORT, part={"factors": (2, 10)}) == ["II.C2:missing"]
+    broken = checked({}, SHORT, part={"factors": (2, 10)}, disposition="broken_off").codes
+    assert (broken["II.A1"], broken["II.B1"], broken["OVERALL"]) == (BROKEN_OFF, NOT_DRAWN, BROKEN_OFF)
 
 
-def test_the_parts_of_a_block_together_are_the_block() -> None:
-    left_out = [
-        {code for code, value in checked({}, part={"B": (k, 3)}).codes.items() if value == NOT_DRAWN} for k in (1, 2, 3)
+def test_a_form_with_parts_may_be_asked_whole() -> None:
+    for part in (None, {}):
+        result = checked(RECEIVED, SHORT, part=part)
+        assert not result.problems and NOT_DRAWN not in result.codes.values()
+
+
+def test_every_item_of_a_factor_is_in_the_same_number_of_parts() -> None:
+    """So an item's chance is draw / factors, and each pair of factors has one part."""
+    assert SHORT.parts is not None
+    drawn = [
+        {code[3] for code in AREA_II if code not in SHORT.left_out({"factors": (number, 10)})}
+        for number in range(1, 11)
     ]
-    block = {f"II.B{n}" for n in range(1, 5)}
-    assert set.union(*(block - codes for codes in left_out)) == block
-    assert sum(len(block - codes) for codes in left_out) == len(block)
+    assert [sorted(factors) for factors in drawn] == [list(pair) for pair in SHORT.parts.drawn()]
+    assert Counter(factor for factors in drawn for factor in factors) == dict.fromkeys("ABCDE", 4)
+    assert len({frozenset(factors) for factors in drawn}) == SHORT.parts.of == 10
+
+
+@pytest.mark.parametrize("number", range(1, 11))
+def test_the_form_as_drawn_is_the_form_without_what_was_left_out(number: int) -> None:
+    part = {"factors": (number, 10)}
+    form = SHORT.as_drawn(part)
+    assert {item.code for item in SHORT.items} - {item.code for item in form.items} == SHORT.left_out(part)
+    assert [item.code for item in form.items] == [code for section in form.sections for code in section.items]
+    assert SHORT.as_drawn(None) is SHORT
+
+
+def test_the_short_form_asks_what_the_counter_form_asks() -> None:
+    assert (SHORT.items, SHORT.scales, SHORT.index, SHORT.roles) == (
+        COUNTER.items, COUNTER.scales, COUNTER.index, COUNTER.roles
+    )  # fmt: skip
+    assert COUNTER.parts is None and COUNTER.as_drawn(None) is COUNTER
 
 
 # ---- check: the problems
@@ -356,12 +386,25 @@ def test_every_item_asked_must_be_answered(code: str) -> None:
         ({"version": "2"}, "questionnaire:other_questionnaire"),
         ({"questionnaire": "other"}, "questionnaire:other_questionnaire"),
         ({"durations": {"II.A9": 10}}, "II.A9:unknown_item"),
-        ({"part": {"X": (1, 2)}}, "part.X:bad_part"),
-        ({"part": {"A": (1, 4)}}, "part.A:bad_part"),
+        ({"part": {"A": (1, 2)}}, "part.A:bad_part"),
     ],
 )
 def test_what_stands_around_the_answers_must_fit_the_form_too(change: dict[str, Any], error: str) -> None:
     assert errors(FILED, **change) == [error]
+
+
+@pytest.mark.parametrize(
+    ("part", "found"),
+    [
+        ({"factors": (1, 9)}, ["part.factors:bad_part"]),
+        ({"A": (1, 10)}, ["part.A:bad_part"]),
+        ({"factors": (11, 10)}, ["part.factors:bad_part"]),
+        ({"factors": (1, 10), "A": (1, 3)}, ["part.factors:bad_part", "part.A:bad_part"]),
+    ],
+    ids=["another count", "another name", "beyond the last", "two"],
+)
+def test_a_part_must_be_one_of_the_form(part: dict[str, tuple[int, int]], found: list[str]) -> None:
+    assert errors(FILED, SHORT, part=part) == found
 
 
 def test_limits_belong_to_what_is_allowed() -> None:
@@ -448,18 +491,18 @@ values = (
 
 @settings(deadline=None)
 @given(
-    name=st.sampled_from(["counter", "kinds", "chained"]),
+    name=st.sampled_from(["counter", "short", "kinds", "chained"]),
     base=st.sampled_from([{}, FILED, RECEIVED, KINDS_GOOD]),
     change=st.dictionaries(codes, values, max_size=6),
     field=st.none() | st.sampled_from(["dat-dai", "xx"]),
     disposition=st.sampled_from(["complete", "complete", "broken_off"]),
     part=st.none()
-    | st.dictionaries(st.sampled_from("ABX"), st.tuples(st.integers(1, 3), st.integers(3, 5)), max_size=2),
+    | st.dictionaries(st.sampled_from(["factors", "A"]), st.tuples(st.integers(1, 10), st.just(10)), max_size=2),
 )
 def test_any_answers_give_clean_codes_or_problems_by_item(
     name: str, base: dict[str, Any], change: dict[str, Any], **envelope: Any
 ) -> None:
-    form = {"counter": COUNTER, "kinds": KINDS, "chained": CHAINED}[name]
+    form = {"counter": COUNTER, "short": SHORT, "kinds": KINDS, "chained": CHAINED}[name]
     answers = {**base, **change}
     result = checked(answers, form, **envelope)
     for problem in result.problems:

@@ -67,6 +67,14 @@ def test_show_in_one_language_leaves_out_the_other(run: Run) -> None:
     assert run("show", "counter", "--lang", "fr").exit_code == 2
 
 
+def test_show_lists_the_parts_of_a_form(run: Run) -> None:
+    words = " ".join(run("show", "counter-short").output.split())
+    assert "2 of 5 factors a citizen · each factor is asked with probability 2/5" in words
+    assert "1 of 10 A, B 2 of 10 A, C" in words and "10 of 10 D, E" in words
+    shown = json.loads(run("show", "counter-short", "--json").output)
+    assert shown["parts"] == {"name": "factors", "factors": list("ABCDE"), "draw": 2, "of": 10}
+
+
 def test_show_for_machines_is_the_whole_form(run: Run) -> None:
     shown = json.loads(run("show", "counter", "--version", "1", "--json").output)
     assert shown["sha256"] == COUNTER.sha256 and "content" not in shown

@@ -29,8 +29,10 @@ from tests.ground import (
     enrolled,
     fates,
     make_store,
+    parted,
     record,
     response,
+    short_wave,
     tamper,
     wave,
     widened,
@@ -84,11 +86,19 @@ def test_every_shape_of_response_is_clean(ground: Ground) -> None:
         response(None, mode="page"),
         response(13, answers={"VISIT": 1, "II.D1": None, "II.D2": None, "II.D3": None, "TIMING": None}),
         response(14, answers={"FEEDBACK": 1, "II.E1": 2, "II.E2": -3, "II.E3": 5}),
-        response(15, part={"A": (1, 3)}, answers={"II.A2": None, "II.A3": None}),
     )
     assert [one.disposition for one in ground.store.responses("q4")].count("broken_off") == 1
-    assert ground.store.response_count("q4") == 12
+    assert ground.store.response_count("q4") == 11
     assert verify(ground.settings) == ()
+
+
+def test_a_form_asked_in_parts_is_clean_and_another_part_is_named(tmp_path: Path) -> None:
+    settings, store = make_store(tmp_path, opened=False)
+    with store:
+        record(store, short_wave(store), *(parted(number, number) for number in range(1, 11)))
+        assert verify(settings) == ()
+        tamper(settings, """UPDATE response SET part = '{"factors":[3,10]}' WHERE position = 2""")
+        assert "the columns part are not what its content says" in "\n".join(map(str, verify(settings)))
 
 
 CHANGED = [

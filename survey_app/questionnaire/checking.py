@@ -119,20 +119,12 @@ def _check_envelope(questionnaire: Questionnaire, response: Response) -> list[An
     return problems
 
 
-def _not_drawn(questionnaire: Questionnaire, response: Response) -> tuple[set[str], list[AnswerProblem]]:
-    """Items of the parts not drawn: a block is a factor, its items are dealt in order into `of` parts."""
-    if not response.part:
-        return set(), []
-    blocks = {factor.code: factor.items for factor in (questionnaire.index.factors if questionnaire.index else ())}
-    left_out: set[str] = set()
-    problems = []
-    for block, (drawn, of) in response.part.items():
-        items = blocks.get(block)
-        if items is None or of > len(items):
-            problems.append(_problem(f"part.{block}", "bad_part"))
-            continue
-        left_out.update(code for number, code in enumerate(items) if number % of != drawn - 1)
-    return left_out, problems
+def _not_drawn(questionnaire: Questionnaire, response: Response) -> tuple[frozenset[str], list[AnswerProblem]]:
+    """The items that the response's part leaves out; a part must be one of this form's."""
+    try:
+        return questionnaire.left_out(response.part), []
+    except KeyError:
+        return frozenset(), [_problem(f"part.{name}", "bad_part") for name in response.part or ()]
 
 
 def _field_code(response: Response, item: Item, fields: Collection[str]) -> tuple[int, str | None]:

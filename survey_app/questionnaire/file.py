@@ -26,6 +26,7 @@ from survey_app.questionnaire.model import (
     Item,
     Kind,
     Option,
+    Parts,
     Questionnaire,
     QuestionnaireError,
     Scale,
@@ -137,6 +138,7 @@ def _read(content: bytes, problems: Problems) -> Questionnaire | None:
     sections = _read_sections(top, languages, [placed.value for placed in items])
     index = None if index_table is None else _read_index(index_table, languages)
     roles, visit_codes = _read_roles(top)
+    parts_table = top.table("parts", required=False)
     questionnaire = Questionnaire(
         id=top.code("id", _ID, "small letters, digits and hyphens") or "",
         version=top.code("version", _VERSION, 'a number such as "1"') or "",
@@ -151,6 +153,7 @@ def _read(content: bytes, problems: Problems) -> Questionnaire | None:
         index=index,
         roles=roles,
         visit_codes=visit_codes,
+        parts=None if parts_table is None else _read_parts(parts_table),
         content=content,
         sha256=hashlib.sha256(content).hexdigest(),
     )
@@ -306,6 +309,16 @@ def _read_index(table: Table, languages: Sequence[str]) -> Index:
     )
     table.close()
     return index
+
+
+def _read_parts(table: Table) -> Parts:
+    parts = Parts(
+        name=table.code("name", _PART, _PART_FORM) or "",
+        factors=table.strings("factors"),
+        draw=table.needed_integer("draw"),
+    )
+    table.close()
+    return parts
 
 
 def _read_roles(top: Table) -> tuple[Mapping[str, str], Mapping[str, int]]:

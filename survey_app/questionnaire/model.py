@@ -1,8 +1,10 @@
 """A questionnaire as frozen values. `survey_app.questionnaire` is the door to it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import combinations
+from math import comb
 from typing import Literal
 
 from survey_app.problems import SipasError
@@ -129,6 +131,31 @@ class Index:
 
 
 @dataclass(frozen=True)
+class Parts:
+    """Each citizen is asked `draw` of the `factors`: one of the `of` choices, all of them equally likely.
+
+    The choices are numbered from 1, in lexicographic order of `factors`: with three of which two are drawn, 1 is the
+    first and second, 2 the first and third, 3 the second and third.
+    """
+
+    name: str
+    factors: tuple[str, ...]
+    draw: int
+    of: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "of", comb(len(self.factors), max(0, self.draw)))
+
+    def drawn(self) -> tuple[tuple[str, ...], ...]:
+        """The factors of every part, in the order of their numbers."""
+        return tuple(combinations(self.factors, self.draw))
+
+
+Part = Mapping[str, tuple[int, int]]
+"""Which part one citizen was asked: the name of the parts, and number and count."""
+
+
+@dataclass(frozen=True)
 class Questionnaire:
     id: str
     version: str
@@ -143,6 +170,7 @@ class Questionnaire:
     index: Index | None
     roles: Mapping[str, str]
     visit_codes: Mapping[str, int]
+    parts: Parts | None
     content: bytes = field(repr=False)
     sha256: str
 
@@ -155,3 +183,35 @@ class Questionnaire:
 
     def section(self, code: str) -> Section:
         return next(section for section in self.sections if section.code == code)
+
+    @cached_property
+    def _left_out(self) -> tuple[frozenset[str], ...]:
+        """Of each part, in order, the items of the factors that were not drawn."""
+        if self.parts is None or self.index is None:
+            return ()
+        items = {factor.code: factor.items for factor in self.index.factors}
+        return tuple(
+            frozenset(code for factor in self.parts.factors if factor not in drawn for code in items[factor])
+            for drawn in self.parts.drawn()
+        )
+
+    def left_out(self, part: Part | None) -> frozenset[str]:
+        """The items that a part of this form leaves out; none where everything is asked. `KeyError`: no such part."""
+        if not part:
+            return frozenset()
+        ((name, (number, of)),) = part.items() if len(part) == 1 else (("", (0, 0)),)
+        if self.parts is None or (name, of) != (self.parts.name, self.parts.of) or not 1 <= number <= of:
+            raise KeyError("no part of this form")
+        return self._left_out[number - 1]
+
+    def as_drawn(self, part: Part | None) -> "Questionnaire":
+        """The form as a citizen meets it who is asked this part: without the items left out."""
+        absent = self.left_out(part)
+        if not absent:
+            return self
+        sections = (
+            replace(section, items=tuple(code for code in section.items if code not in absent))
+            for section in self.sections
+        )
+        items = tuple(item for item in self.items if item.code not in absent)
+        return replace(self, sections=tuple(sections), items=items)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from survey_app.questionnaire.model import Condition, Index, Item, Option, Questionnaire, Scale, Section
+from survey_app.questionnaire.part_rules import check_parts
 from survey_app.questionnaire.table import Problems
 from survey_app.response import MAX_ITEMS, MAX_TEXT
 
@@ -70,6 +71,8 @@ def check_rules(
     if form.index:
         _check_factors(form.index, problems)
         _check_index_items(form, form.index, {item.value.code for item in items if item.sound}, problems)
+    if form.parts:
+        check_parts(form, form.parts, problems)
 
 
 def _once(what: str, key: str, named: Iterable[tuple[str, str]], problems: Problems) -> None:

@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from survey_app.questionnaire.model import Condition, Index, Item, Option, Questionnaire, Text
+from survey_app.questionnaire.model import Condition, Index, Item, Option, Parts, Questionnaire, Text
 
 WIDTH = 80
 _INDENT = "    "
@@ -11,7 +11,13 @@ _INDENT = "    "
 
 def sheet(form: Questionnaire, languages: Sequence[str]) -> list[str]:
     """Texts in the languages wanted, codes, routing, who may leave what unanswered, source labels, the index."""
-    return [*_head(form, languages), *_items(form, languages), *_index(form.index, languages), *_roles(form)]
+    return [
+        *_head(form, languages),
+        *_items(form, languages),
+        *_index(form.index, languages),
+        *_parts(form.parts),
+        *_roles(form),
+    ]
 
 
 def _head(form: Questionnaire, languages: Sequence[str]) -> Iterator[str]:
@@ -95,6 +101,17 @@ def _index(index: Index | None, languages: Sequence[str]) -> Iterator[str]:
     left_out = [code for factor in index.factors for code in factor.items if code not in index.items]
     if left_out:
         yield from _wrapped("left out", "not in the headline index: " + ", ".join(left_out), "")
+
+
+def _parts(parts: Parts | None) -> Iterator[str]:
+    """Every part with its factors, and how likely an item of them is to be asked."""
+    if parts is None:
+        return
+    yield ""
+    chance = f"each factor is asked with probability {parts.draw}/{len(parts.factors)}"
+    yield from _ruled(f"parts {parts.name} · {parts.draw} of {len(parts.factors)} factors a citizen · {chance}")
+    for number, factors in enumerate(parts.drawn(), start=1):
+        yield from _wrapped(f"{number} of {parts.of}", ", ".join(factors), "")
 
 
 def _roles(form: Questionnaire) -> Iterator[str]:

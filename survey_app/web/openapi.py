@@ -32,7 +32,8 @@ _RESPONSE = obj(
     recruitment=word(*response.RECRUITMENTS),
     disposition=word(*response.DISPOSITIONS)
     | {"description": "counter waves take `refused` only of who was `invited`, and no `not_at_home`"},
-    part=nullable(mapping(pair(1, response.MAX_CHOICES), response.MAX_CHOICES)) | {"description": "block → [k, of]"},
+    part=nullable(mapping(pair(1, response.MAX_CHOICES), response.MAX_CHOICES))
+    | {"description": "name of the form's parts → [k, of]; null: everything was asked"},
     answers=mapping(
         {"anyOf": [_NUMBER, array(_NUMBER, response.MAX_CHOICES), string(max_length=response.MAX_TEXT)]},
         response.MAX_ITEMS,
@@ -128,6 +129,7 @@ SCHEMAS: dict[str, Any] = {
         index=nullable(ref("Index")),
         roles=mapping(string()),
         visit_codes=mapping(integer()),
+        optional={"parts": ref("Parts") | {"description": "absent where everybody is asked everything"}},
         sha256=string(pattern="^[0-9a-f]{64}$"),
     ),
     "Option": obj(code=integer(), text=_TEXT),
@@ -162,6 +164,13 @@ SCHEMAS: dict[str, Any] = {
     ),
     "PinTry": obj(pin=string(max_length=MAX_TYPED) | {"description": "as typed; a PIN has 6 to 12 digits"}),
     "PinAnswer": obj(fate=word("right", "wrong", "none") | {"description": "none: the centre has no PIN"}),
+    "Parts": obj(
+        name=string(),
+        factors=array(string()) | {"description": "codes of the factors that are drawn"},
+        draw=integer(1) | {"description": "how many of them each citizen is asked"},
+        of=integer(2, response.MAX_CHOICES)
+        | {"description": "choices, numbered from 1 in lexicographic order of `factors`, all equally likely"},
+    ),
     "Health": obj(status=word("ok")),
     "Problem": obj(
         type=word(*(TYPE_PREFIX + kind for kind in PROBLEMS)),
