@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from survey_app.extract_fieldwork import ODD_LABELS
 from survey_app.ledger import compact
 from survey_app.model import VIETNAM, Centre, Reference, ServiceField, Wave
 from survey_app.questionnaire import MISSING_LABELS, Item, Questionnaire
@@ -132,7 +133,7 @@ def _index(form: Questionnaire) -> dict[str, Any]:
 def _columns(
     form: Questionnaire, columns: Mapping[str, Sequence[str]], types: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    labels: dict[str, Mapping[str, str]] = dict(ENVELOPE_LABELS)
+    labels: dict[str, Mapping[str, str]] = {**ENVELOPE_LABELS, **ODD_LABELS}
     for item in form.items:
         for name, option in zip(columns.get(item.code, ()), item.options, strict=False):
             chosen = {language: f"{item.text[language]} {option.text[language]}" for language in ("vi", "en")}

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from survey_app.codebook import codebook
+from survey_app.extract_fieldwork import fieldwork_book, fieldwork_table, odd_columns
 from survey_app.extract_frame import design_columns, frame_table
 from survey_app.interruptions import later
 from survey_app.locks import folder_lock
@@ -54,6 +55,7 @@ def write_extract(
         form = store.questionnaire(wave.questionnaire, wave.version)
         head = store.head(wave_id)
         columns = store.columns(wave_id, *_items(form))
+        timings = store.timings(wave_id) if wave.kind == "counter" else ()
         step(1, STEPS)
         months = wave.months if wave.kind == "counter" else ()  # households have no dossiers
         register = [row for row in store.register(months) if row.centre in set(wave.centres)]
@@ -61,16 +63,22 @@ def write_extract(
         frame = store.frame(wave_id)
         references = store.references() if wave.kind == "sample" else ()
         centres = [centre for centre in store.centres() if centre.code in set(wave.centres)]
-    responses = _responses(form, columns, frame, devices=devices)
+    index = form.index.items if form.index else ()
+    odd = odd_columns(timings, columns, index) if wave.kind == "counter" else {}
+    responses = _responses(form, columns, frame, odd, devices=devices)
     step(2, STEPS)
     types = {name: _type_word(kind) for name, kind in zip(responses.column_names, responses.schema.types, strict=True)}
     names = {item.code: _names(item) for item in form.items}
     book = codebook(wave, form, centres, fields, names, types, references)
+    if wave.kind == "counter":
+        book["fieldwork"] = fieldwork_book()
     files = {
         "responses.parquet": _parquet(responses),
         "register.parquet": _parquet(_register(register)),
         "codebook.json": _json(book),
     }
+    if wave.kind == "counter":
+        files["fieldwork.parquet"] = _parquet(fieldwork_table(timings))
     if wave.kind == "sample":
         files["frame.parquet"] = _parquet(frame_table(frame, columns))
     step(3, STEPS)
@@ -122,7 +130,14 @@ def _names(item: Item) -> list[str]:
 # ---- tables
 
 
-def _responses(form: Questionnaire, columns: Columns, frame: Sequence[PrimaryUnit], *, devices: bool) -> "pa.Table":
+def _responses(
+    form: Questionnaire,
+    columns: Columns,
+    frame: Sequence[PrimaryUnit],
+    odd: "Mapping[str, pa.Array]",
+    *,
+    devices: bool,
+) -> "pa.Table":
     import numpy as np
     import pyarrow as pa
 
@@ -136,6 +151,7 @@ def _responses(form: Questionnaire, columns: Columns, frame: Sequence[PrimaryUni
             data[name] = pa.array(values, pa.string())
         if name == "psu" and frame:
             data |= design_columns(values, frame)
+    data |= odd
     for item in form.items:
         if item.code in columns.single:
             data[item.code] = pa.array(columns.single[item.code], _integer(item))

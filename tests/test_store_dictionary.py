@@ -41,7 +41,7 @@ def test_no_section_names_a_table_that_is_not_there(store: Store) -> None:
 def test_every_column_of_an_extract_stands_there(store: Store, tmp_path: Path) -> None:
     record(store, enrolled(store), response())
     path = write_extract(store, store.settings, "q4", devices=True)
-    for name in ("responses", "register"):
+    for name in ("responses", "register", "fieldwork"):
         table = pq.read_table(path / f"{name}.parquet")
         assert [column for column in table.column_names if f"`{column}`" not in PAGE] == []
     with make_store(tmp_path)[1] as other:

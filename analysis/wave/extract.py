@@ -1,7 +1,8 @@
 """Reading an extract: every file verified against the manifest, then handed on as columns.
 
 Public: Extract, read_extract, newest_extract, Manifest, MISSING (names of the negative codes).
-A sample wave brings its frame along: `Extract.frame` is empty for a counter wave.
+A sample wave brings its frame along, a counter wave its field work by centre and day: `Extract.frame` and
+`Extract.fieldwork` are empty otherwise, the latter in extracts of older versions too.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.errors import AnalysisError, Problem
 from analysis.files.parquet import read_parquet
 from analysis.wave.codebook import Codebook, parse_codebook
+from analysis.wave.fieldwork import Fieldwork, parse_fieldwork
 from analysis.wave.frame import PrimaryUnit, parse_frame
 
 if TYPE_CHECKING:
@@ -23,10 +25,13 @@ if TYPE_CHECKING:
 FORMAT = 1
 MANIFEST = "manifest.json"
 RESPONSES, REGISTER, CODEBOOK, FRAME = "responses.parquet", "register.parquet", "codebook.json", "frame.parquet"
+FIELDWORK = "fieldwork.parquet"
 FILES = frozenset({RESPONSES, REGISTER, CODEBOOK})
-KNOWN = FILES | {FRAME}
+KNOWN = FILES | {FRAME, FIELDWORK}
 NUMBERS = "iu"
 FLAGS = ("late", "after_close", "clock")
+ODD = ("burst", "night", "straight_line", "surge", "fast")
+"""Flags, 0 or 1, of how a response came in; absent from extracts of older versions and of sample waves."""
 DIGITS = 12
 """Of the manifest's sha256, in the directory's name."""
 MISSING = {"not_asked": -1, "not_applicable": -2, "declined": -3, "broken_off": -4, "not_drawn": -5}
@@ -61,6 +66,7 @@ class Extract:
     responses: Columns = field(repr=False)
     register: Columns = field(repr=False)
     frame: tuple[PrimaryUnit, ...] = field(default=(), repr=False)
+    fieldwork: tuple[Fieldwork, ...] = field(default=(), repr=False)
 
     @property
     def n(self) -> int:
@@ -96,7 +102,7 @@ def read_extract(path: Path | str) -> Extract:
     register = _columns(content[REGISTER], path / REGISTER)
     _complete(path / RESPONSES, responses, RESPONSE_COLUMNS + codebook.index.items)
     _complete(path / REGISTER, register, REGISTER_COLUMNS)
-    _typed(path / RESPONSES, responses, (*codebook.index.items, *codebook.roles.values()), NUMBERS)
+    _typed(path / RESPONSES, responses, (*codebook.index.items, *codebook.roles.values(), *ODD), NUMBERS)
     _typed(path / RESPONSES, responses, FLAGS, "b")
     _typed(path / RESPONSES, responses, ("local_day",), "M")
     _typed(path / REGISTER, register, REGISTER_COLUMNS[4:], NUMBERS)
@@ -106,7 +112,11 @@ def read_extract(path: Path | str) -> Extract:
         rows = len(next(iter(columns.values())))
         if rows != manifest.counts.get(name, rows):
             raise _refusal(f"{rows} rows, the manifest counts {manifest.counts[name]}", path / f"{name}.parquet")
-    return Extract(path, manifest, codebook, responses, register, _frame(path, codebook, content, responses))
+    frame = _frame(path, codebook, content, responses)
+    fieldwork: tuple[Fieldwork, ...] = ()
+    if FIELDWORK in content:
+        fieldwork = parse_fieldwork(_columns(content[FIELDWORK], path / FIELDWORK), responses, path / FIELDWORK)
+    return Extract(path, manifest, codebook, responses, register, frame, fieldwork)
 
 
 def _codebook(content: bytes, where: Path) -> Codebook:

@@ -17,6 +17,7 @@ from survey_app.cli.context import (
     local_time,
     opened_store,
 )
+from survey_app.cli.wave_watch import odd, rates
 from survey_app.model import VIETNAM, PrimaryUnit, Rules, Wave
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -33,6 +34,10 @@ def wave() -> None:
 
     Example: sipas wave list
     """
+
+
+wave.add_command(rates)
+wave.add_command(odd)
 
 
 def _codes(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:

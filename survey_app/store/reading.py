@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -12,6 +13,25 @@ from survey_app.store.recording import RESPONSE_COLUMNS, Recording
 
 _CURRENT_REGISTER = """SELECT centre, field, month, channel, received, resolved, on_time FROM register AS this
     WHERE import = (SELECT max(import) FROM register WHERE month = this.month)"""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """When and how one response was given, in words of the store; `taps`: answers sent, `measured_ms`: what they
+    took, where the device measured each of them."""
+
+    centre: str
+    device: str
+    day: date
+    disposition: str
+    recruitment: str
+    mode: str
+    after_close: bool
+    started: datetime
+    submitted: datetime
+    offset_ms: int
+    taps: int
+    measured_ms: int | None
 
 
 class Reading(Recording):
@@ -48,6 +68,25 @@ class Reading(Recording):
                 (wave_id,),
             )
         }
+
+    def timings(self, wave_id: str) -> tuple[Timing, ...]:
+        """How each response of a wave was given, in the order of receipt."""
+        rows = self._rows(
+            "SELECT centre, device, local_day, disposition, recruitment, mode, after_close, started, submitted, offset_ms,"
+            " (SELECT count(*) FROM json_each(content, '$.answers')),"
+            " (SELECT count(*) FROM json_each(content, '$.durations')),"
+            " (SELECT coalesce(sum(value), 0) FROM json_each(content, '$.durations'))"
+            " FROM response WHERE wave = ? ORDER BY position",
+            (wave_id,),
+        )
+        return tuple(
+            Timing(
+                centre, device, date.fromisoformat(day), disposition, recruitment, mode, bool(after_close),
+                moment(started), moment(submitted), offset_ms, taps, measured_ms if measured >= taps else None,
+            )
+            for centre, device, day, disposition, recruitment, mode, after_close, started, submitted, offset_ms, taps,
+            measured, measured_ms in rows
+        )  # fmt: skip
 
     def is_stored(self, uuid: str) -> bool:
         return self._row("SELECT 1 FROM response WHERE uuid = ?", (uuid,)) is not None
