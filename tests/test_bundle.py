@@ -74,7 +74,8 @@ def test_every_question_is_there_alone_and_among_those_of_its_screen(kiosk: Kios
             assert each["data-missing"] and each["data-bad-value"]
     frames = {each["data-frame"] for each in found.found if "data-frame" in each}
     assert frames == {
-        "attract", "screen", "last", "summary", "summary-link", "stop", "not-sent", "thanks", "still-there"
+        "attract", "screen", "last", "summary", "summary-link", "stop", "not-sent", "thanks", "still-there",
+        "listened", "trouble",
     }  # fmt: skip
 
 

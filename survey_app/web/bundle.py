@@ -25,8 +25,6 @@ from survey_app.web.pin import pin_of
 from survey_app.web.plain import plain
 from survey_app.web.screens import Screen, screens
 
-LISTENED = ("tyz", "ium", "hmn")
-"""Tày, Dao and Mông: shown in Vietnamese, and read aloud where there are recordings."""
 COMPLAINTS = ("missing", "bad_value", "too_long")
 """What can be wrong with an answer that was given on a screen."""
 
@@ -97,7 +95,6 @@ def _pages(
             centre=centre,
             minutes=max(1, round(settings.idle_seconds / 60)),
             simulated=simulated,
-            listened=LISTENED,
             invite_every=settings.invite_every,
             questions=list(_questions(form, store.fields(), language)) if form else [],
         )
