@@ -18,6 +18,7 @@ from survey_app.backup import make_backup
 from survey_app.extract import write_extract
 from survey_app.ledger import GENESIS, compact, content_hash, link, text_hmac
 from survey_app.model import Head, PrimaryUnit, Reference, RegisterRow
+from survey_app.pin import Pin
 from survey_app.purge import purge
 from survey_app.settings import Settings
 from survey_app.store import EVENTS, Store
@@ -172,7 +173,7 @@ class Insider:
 
 
 def build(path: Path) -> Insider:
-    """Two waves, devices, comments purged and kept, a second content, register, figures, an extract, a backup."""
+    """Two waves, devices, comments purged and kept, a second content, register, figures, a PIN, an extract, a backup."""
     settings, store = make_store(path)
     with store:
         store.create_wave(wave("mau", kind="sample"), FORM, FRAME)
@@ -194,6 +195,7 @@ def build(path: Path) -> Insider:
         record(store, interviewer, *visits)
         store.import_register([RegisterRow("00691", "ho-tich", "2026-10", "counter", 90, 80, 70)], "r.csv", "0" * 64)
         store.import_references([Reference(2024, "national", "index", "83.94", "2023", "S", "test")], "f.csv", "1" * 64)
+        store.set_pin("00691", Pin("a" * 32, 600_000, "b" * 64))
         write_extract(store, settings, "q4")
     make_backup(settings)
     with Store.open(settings) as store:

@@ -58,7 +58,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Import and list service centres, and set the PIN of their staff page.",
     ),
     "field": ("survey_app.cli.fieldwork:field", "Import and list service fields."),
-    "device": ("survey_app.cli.device:device", "Add, list, watch and revoke kiosk devices."),
+    "device": (
+        "survey_app.cli.device:device",
+        "Add, list, watch and revoke kiosk devices, and take over what they could not send.",
+    ),
     "reference": (
         "survey_app.cli.reference:reference",
         "Import and list published figures, which reports of sample waves show beside the province's own.",

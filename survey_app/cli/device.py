@@ -3,6 +3,7 @@
 import click
 
 from survey_app.cli.context import echo_json, echo_table, json_option, local_time, opened_store
+from survey_app.cli.device_import import import_
 from survey_app.cli.device_sheet import sheet
 from survey_app.cli.device_status import status
 from survey_app.model import Device
@@ -10,7 +11,7 @@ from survey_app.model import Device
 
 @click.group()
 def device() -> None:
-    """Add, list, watch and revoke kiosk devices.
+    """Add, list, watch and revoke kiosk devices, and take over what they could not send.
 
     Example: sipas device add 00691
     """
@@ -78,3 +79,4 @@ def revoke_device(id: str) -> None:
 
 device.add_command(sheet)
 device.add_command(status)
+device.add_command(import_)

@@ -59,6 +59,17 @@ def _each(code: int | tuple[int, ...]) -> tuple[int, ...]:
 _ANSWERS = "count(*) || ';' || coalesce(group_concat(code), '') || ';' || coalesce(group_concat(item), '')"
 
 
+_ODD_CONTACTS = """SELECT device, CASE
+        WHEN last > coalesce(last_seen, '') THEN 'there is a later one than the last that was noted with it'
+        WHEN enrolled IS NULL THEN 'it was never enrolled'
+        ELSE 'they do not lie on the day they are counted for' END
+    FROM contact JOIN device ON device.id = contact.device
+    WHERE last > coalesce(last_seen, '') OR enrolled IS NULL
+        OR date(first, '+7 hours') <> day OR date(last, '+7 hours') <> day
+    ORDER BY device, day"""
+"""Days are those of Vietnam (UTC+7)."""
+
+
 class Auditing(Standing):
     """Reads for `survey_app.verification`."""
 
@@ -105,6 +116,16 @@ class Auditing(Standing):
         )  # fmt: skip
         rows = self._rows(f"SELECT {', '.join(names)} FROM device ORDER BY id")
         return tuple(dict(zip(names, row, strict=True)) for row in rows)
+
+    def odd_contacts(self) -> tuple[tuple[str, str], ...]:
+        """Device and what is odd: whatever the program notes, it notes beside the device too, and never before."""
+        return tuple(self._rows(_ODD_CONTACTS))
+
+    def count_of_device(self, wave: str, device: str, first: int, last: int) -> int:
+        """How many responses of a device stand at these positions."""
+        sql = "SELECT count(*) FROM response WHERE wave = ? AND device = ? AND position BETWEEN ? AND ?"
+        row = self._row(sql, (wave, device, first, last))
+        return int(row[0]) if row else 0
 
     def official_accounts(self) -> tuple[str, ...]:
         return tuple(account for (account,) in self._rows("SELECT account FROM official ORDER BY account"))

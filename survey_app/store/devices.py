@@ -64,6 +64,11 @@ class Devices(Contacts):
             raise DeviceRevoked(device.id)
         return device
 
+    def token_hash(self, id: str) -> str | None:
+        """The SHA-256 of a device's token, in hex; None before it is enrolled."""
+        row = self._row("SELECT token_sha256 FROM device WHERE id = ?", (id,))
+        return row[0] if row else None
+
     def add_device(self, centre: str, simulated: bool = False, purpose: Purpose = "counter") -> tuple[Device, str]:
         """A new device of the centre and its one-time code, valid for 24 hours; only the code's hash is kept."""
         code = new_code()

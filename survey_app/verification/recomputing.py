@@ -23,7 +23,13 @@ from survey_app.store.recording import RESPONSE_COLUMNS
 from survey_app.verification.audit import check_lists, check_register, check_waves
 from survey_app.verification.chain import RESTORE, Link, follow, hold_against, unannounced
 from survey_app.verification.restores import Heads, given_up_heads, unexplained
-from survey_app.verification.rights import check_devices, check_officials
+from survey_app.verification.rights import (
+    check_contacts,
+    check_devices,
+    check_officials,
+    check_pins,
+    check_taken_over,
+)
 from survey_app.verification.texts import Purges, check_conflicts, sealed_texts, with_texts, wrong_texts
 from survey_app.verification.witnesses import HeadsLog, Witnesses, read_backups, read_heads_log, read_manifests
 
@@ -120,7 +126,17 @@ def _given_up(store: Store) -> tuple[Heads, list[Problem]]:
 
 def check_tables(store: Store) -> list[Problem]:
     """Whatever has no chain of its own, held against the audit."""
-    looks = (check_waves, check_lists, check_conflicts, check_register, check_devices, check_officials)
+    looks = (
+        check_waves,
+        check_lists,
+        check_conflicts,
+        check_register,
+        check_devices,
+        check_contacts,
+        check_pins,
+        check_taken_over,
+        check_officials,
+    )
     return [problem for look in looks for problem in _readable(look, store)]
 
 

@@ -1,12 +1,13 @@
 """Who may send and who may look, held against the audit: devices and the accounts of the office.
 
-`check_devices`, `check_officials`.
+`check_devices`, `check_contacts`, `check_pins`, `check_taken_over`, `check_officials`.
 """
 
 from collections.abc import Iterator, Mapping
 
 from survey_app.problems import Problem
 from survey_app.store import Store
+from survey_app.store.pins import pin_row_hash
 from survey_app.verification.chain import RESTORE
 
 _MOMENTS = {"device_enrolled": "enrolled", "device_revoked": "revoked"}
@@ -46,6 +47,34 @@ def _moments(row: Mapping[str, object], known: set[tuple[str, str]], where: str)
             yield Problem(
                 f"a device was {column} behind the program's back: the audit does not know it", where, RESTORE
             )
+
+
+def check_contacts(store: Store) -> Iterator[Problem]:
+    """The contacts of a device agree with each other and with what stands beside the device itself."""
+    for device, what in store.odd_contacts():
+        yield Problem(f"the contacts of a device were altered: {what}", f"device {device}", RESTORE)
+
+
+def check_pins(store: Store) -> Iterator[Problem]:
+    """Each centre has the PIN that was set last, or none."""
+    said: dict[str, object] = {}
+    for event in store.events(["centre_pin_set", "centre_pin_removed"]):
+        said[str(event.detail["centre"])] = event.detail.get("row_sha256")
+    now: dict[str, object] = {str(row["centre"]): pin_row_hash(row) for row in store.pin_rows()}
+    for centre in sorted(said.keys() | now.keys()):
+        if said.get(centre) != now.get(centre):
+            what = "the PIN of a centre is not the one that was set"
+            yield Problem(what, f"centre {centre}", f"set it anew: sipas centre pin {centre}; {RESTORE}")
+
+
+def check_taken_over(store: Store) -> Iterator[Problem]:
+    """What was taken over from the file of a device stands where the audit says, under that device."""
+    for event in store.events(["device_imported"]):
+        positions = event.detail["positions"]
+        for wave, (first, last) in positions.items() if isinstance(positions, dict) else ():
+            if store.count_of_device(wave, str(event.detail["device"]), first, last) != last - first + 1:
+                what = "responses taken over from a file are not those of its device"
+                yield Problem(what, f"wave {wave}, positions {first} to {last}", RESTORE)
 
 
 def check_officials(store: Store) -> Iterator[Problem]:

@@ -3,7 +3,6 @@
 `read_object`, `Sending`, `read_sending`; `parse_object`, `sending_of` of bytes that came another way.
 """
 
-import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,12 +11,15 @@ from typing import Any, NoReturn
 
 from flask import request
 
+from survey_app.incoming import strict_json
 from survey_app.response import MAX_SEQ
 from survey_app.web.errors import RETRY_SECONDS, WebProblem
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_RESPONSES = 200
 MAX_APP_LENGTH = 100
+EARLIEST_YEAR = 1970
+"""A tablet whose clock was reset says so; its error is measured all the same."""
 SENDING_KEYS = ("sent_at", "last_seq", "app", "responses")
 
 RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})", re.ASCII)
@@ -76,7 +78,7 @@ def _read_time(value: object) -> datetime:
         except ValueError:
             _refuse("sent_at is not a possible time")
         # Room for the arithmetic with time zones and clock offsets at both ends of the calendar.
-        if 2000 <= moment.year <= 2999:
+        if EARLIEST_YEAR <= moment.year <= 2999:
             return moment
     _refuse("sent_at is not an RFC 3339 time with its offset")
 
@@ -101,24 +103,9 @@ def _require_json() -> None:
 
 def _parse(raw: bytes) -> object:
     try:
-        return json.loads(raw.decode("utf-8"), object_pairs_hook=_once_each, parse_constant=_no_constant)
-    except UnicodeDecodeError:
-        _refuse("the body is not UTF-8")
-    except RecursionError:
-        _refuse("the body is nested too deeply")
+        return strict_json(raw)
     except ValueError as error:
-        _refuse(f"the body is not JSON: {error}")
-
-
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return value
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")
+        _refuse(f"the body {error}")
 
 
 def _refuse(detail: str) -> NoReturn:

@@ -4,26 +4,15 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from survey_app.incoming import Unreadable, read_response, record_all
 from survey_app.model import Device, Receipt, Wave, stamp
-from survey_app.response import MAX_SEQ, Response, ResponseError, parse_response
+from survey_app.response import Response
 from survey_app.store import Store
 from survey_app.web.body import Sending
 from survey_app.web.context import Services
-
-MAX_UUID = 36
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """A response that is none; what can be read of it names it to the device and in the audit."""
-
-    uuid: str | None
-    seq: int | None
-    errors: tuple[str, ...]
 
 
 def receive(provided: Services, device: Device, sending: Sending) -> dict[str, Any]:
@@ -37,7 +26,7 @@ def receive(provided: Services, device: Device, sending: Sending) -> dict[str, A
 
 
 def read_responses(sending: Sending) -> tuple[Response | Unreadable, ...]:
-    return tuple(_read(raw) for raw in sending.responses)
+    return tuple(read_response(raw) for raw in sending.responses)
 
 
 def take_in(
@@ -49,49 +38,21 @@ def take_in(
     received: datetime,
 ) -> dict[str, Any]:
     """Record a sending that was read, inside the writer's transaction; gives the answer."""
-    results = [_result(receipt) for receipt in _record(store, device, read, received, sending)]
+    recorded = record_all(
+        store,
+        read,
+        device=device,
+        received=received,
+        sent_at=sending.sent_at,
+        app=sending.app,
+        last_seq=sending.last_seq,
+    )
+    results = [_result(receipt) for receipt in recorded]
     resend = provided.resending.of(store, device.id, {result["uuid"] for result in results})
     fates = zip(read, results, strict=True)
     arrived = frozenset(one.seq for one, result in fates if one.seq and result["fate"] in ("stored", "rejected"))
     standing = _standing(store, device, sending, results, arrived, provided.now())
     return {"results": results, **standing, "resend": resend}
-
-
-def _record(
-    store: Store,
-    device: Device,
-    read: Sequence[Response | Unreadable],
-    received: datetime,
-    sending: Sending,
-) -> tuple[Receipt | Unreadable, ...]:
-    responses = [one for one in read if isinstance(one, Response)]
-    receipts = iter(
-        store.record(
-            responses,
-            device=device,
-            received=received,
-            sent_at=sending.sent_at,
-            app=sending.app,
-            last_seq=sending.last_seq,
-        )
-    )
-    for one in read:
-        if isinstance(one, Unreadable):
-            # Logged as a rejected response is, so that its number is not reported missing for ever.
-            detail = {"uuid": one.uuid, "device": device.id, "seq": one.seq, "errors": list(one.errors)}
-            store.log_event("rejected", detail)
-    return tuple(next(receipts) if isinstance(one, Response) else one for one in read)
-
-
-def _read(raw: object) -> Response | Unreadable:
-    try:
-        return parse_response(raw)
-    except ResponseError as error:
-        given = raw if isinstance(raw, dict) else {}
-        uuid, seq = given.get("uuid"), given.get("seq")
-        legible = isinstance(uuid, str) and len(uuid) <= MAX_UUID and uuid.isascii() and uuid.isprintable()
-        numbered = type(seq) is int and 1 <= seq <= MAX_SEQ
-        return Unreadable(uuid if legible else None, seq if numbered else None, error.errors)
 
 
 def _result(receipt: Receipt | Unreadable) -> dict[str, Any]:
