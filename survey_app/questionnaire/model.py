@@ -184,6 +184,14 @@ class Questionnaire:
     def section(self, code: str) -> Section:
         return next(section for section in self.sections if section.code == code)
 
+    def part(self, number: int) -> Part | None:
+        """The part of this number; None is the whole form, number 0. `KeyError`: no such part."""
+        if number == 0:
+            return None
+        if self.parts is None or not 1 <= number <= self.parts.of:
+            raise KeyError("no part of this form")
+        return {self.parts.name: (number, self.parts.of)}
+
     @cached_property
     def _left_out(self) -> tuple[frozenset[str], ...]:
         """Of each part, in order, the items of the factors that were not drawn."""

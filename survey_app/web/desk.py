@@ -1,17 +1,19 @@
 """What a page that was sent belongs to: a device, an open or closed wave, its form, and for interviewers a village.
 
-`at_desk`, `Desk`, `start_of`, `restart`. Whatever does not belong together leads to the start, in plain words.
+`at_desk`, `Desk`, `draw`, `start_of`, `restart`. Whatever does not belong together leads to the start, in plain words.
 """
 
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from flask import redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from survey_app.model import Device, ServiceField, Wave
-from survey_app.questionnaire import Questionnaire
+from survey_app.questionnaire import Part, Questionnaire
 from survey_app.store import DeviceRevoked, StoreError
 from survey_app.web.context import services
 from survey_app.web.device import current_device
@@ -22,12 +24,23 @@ from survey_app.web.sheet import Sheet, SheetError, read_sheet
 
 @dataclass(frozen=True)
 class Desk:
-    """What a page of the survey works with: the device, the wave, its form, the fields on offer."""
+    """What a page of the survey works with: the device, the wave, its whole form, the fields on offer, the part drawn."""
 
     device: Device
     wave: Wave
-    questionnaire: Questionnaire
+    form: Questionnaire
     fields: Sequence[ServiceField]
+    part: Part | None
+
+    @cached_property
+    def questionnaire(self) -> Questionnaire:
+        """The form as this citizen meets it."""
+        return self.form.as_drawn(self.part)
+
+
+def draw(form: Questionnaire) -> int:
+    """The number of a part, each equally likely; 0 where everybody is asked everything."""
+    return 1 + secrets.randbelow(form.parts.of) if form.parts else 0
 
 
 def at_desk(work: Callable[[Desk, Sheet], AnyResponse]) -> AnyResponse:
@@ -58,7 +71,11 @@ def _desk(device: Device, sheet: Sheet) -> Desk:
     villages = {unit.psu for unit in store.frame(wave.id)} if wave.kind == "sample" else {""}
     if sheet.psu not in villages:
         raise SheetError("a village of another wave")
-    return Desk(device, wave, store.questionnaire(wave.questionnaire, wave.version), store.fields())
+    form = store.questionnaire(wave.questionnaire, wave.version)
+    try:
+        return Desk(device, wave, form, store.fields(), form.part(sheet.part))
+    except KeyError:
+        raise SheetError("a part of another form") from None
 
 
 def start_of(sheet: Sheet, **more: Any) -> str:

@@ -15,7 +15,7 @@ from survey_app.model import Device, Wave
 from survey_app.questionnaire import Questionnaire
 from survey_app.store import DeviceRevoked
 from survey_app.web.context import services
-from survey_app.web.desk import Desk, at_desk, restart, start_of
+from survey_app.web.desk import Desk, at_desk, draw, restart, start_of
 from survey_app.web.device import current_device, renew_device_cookie
 from survey_app.web.enrolment import enrolment
 from survey_app.web.errors import storage_trouble
@@ -134,7 +134,8 @@ def _begin(desk: Desk, sheet: Sheet, language: str) -> AnyResponse:
         return redirect(start_of(sheet), 303)
     if visits().has_ended(sheet.uuid) or services().reader().is_stored(sheet.uuid):
         sheet = new_sheet(sheet.wave, services().now(), size=sheet.size, slow=sheet.slow, psu=sheet.psu)
-    sheet = replace(sheet, started=services().now(), language=language_of(language))
+    sheet = replace(sheet, started=services().now(), language=language_of(language), part=draw(desk.form))
+    desk = replace(desk, part=desk.form.part(sheet.part))
     return show(desk, sheet, {}, screens(desk.questionnaire)[0])
 
 

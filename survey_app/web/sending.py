@@ -90,7 +90,7 @@ def _response(
             "field": None if field == str(DECLINED) else field,
             **asked_how(sheet.psu),
             "disposition": disposition,
-            "part": None,
+            "part": questionnaire.part(sheet.part),
             "answers": kept,
             # The sheet may be tampered with, and the server's clock set back: its own time is the later one.
             "started": stamp(min(sheet.started, submitted)),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from survey_app.model import moment, stamp
-from survey_app.response import MAX_DURATION_MS, MAX_ITEMS
+from survey_app.response import MAX_CHOICES, MAX_DURATION_MS, MAX_ITEMS
 from survey_app.web.messages import LANGUAGES
 
 SIZES = (1, 2, 3)
@@ -40,7 +40,8 @@ class SheetError(Exception):
 class Sheet:
     """`shown` is when the page at hand was made; `screen` is where the citizen is, empty on the start page.
 
-    `psu` is the village of an interview, empty at a counter.
+    `psu` is the village of an interview, empty at a counter. `part` is the number of the part of the form that was drawn
+    for this citizen, 0 where everything is asked.
     """
 
     uuid: str
@@ -52,6 +53,7 @@ class Sheet:
     slow: bool = False
     screen: str = ""
     psu: str = ""
+    part: int = 0
     durations: Mapping[str, int] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTERS, 0))
 
@@ -67,6 +69,7 @@ class Sheet:
             ("slow", str(int(self.slow))),
             ("screen", self.screen),
             *([("psu", self.psu)] if self.psu else []),
+            *([("part", str(self.part))] if self.part else []),
             *((name, str(self.counts[name])) for name in COUNTERS),
             *((_DURATION + screen, str(spent)) for screen, spent in self.durations.items()),
         ]
@@ -104,6 +107,7 @@ def read_sheet(sent: Mapping[str, str]) -> Sheet:
             slow=_one_of(("0", "1"), sent["slow"]) == "1",
             screen=sent["screen"] and _match(_SCREEN, sent["screen"]),
             psu=sent.get("psu", "") and _match(_PSU, sent["psu"]),
+            part=_count(sent.get("part", "0"), MAX_CHOICES),
             durations=_durations(sent),
             counts={name: _count(sent[name], MAX_COUNT) for name in COUNTERS},
         )

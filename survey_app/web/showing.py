@@ -50,7 +50,7 @@ def show(
     visits().note(
         Visit(
             desk.device, sheet.uuid, sheet.wave, form.id, form.version, sheet.language, sheet.started, now, until,
-            place.number - 1, place.total, sheet.psu,
+            place.number - 1, place.total, sheet.psu, desk.part,
         )
     )  # fmt: skip
     made = page(

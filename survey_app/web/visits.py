@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from survey_app.model import Device, stamp
+from survey_app.questionnaire import Part
 from survey_app.response import Response, parse_response
 
 REMEMBERED = 20_000
@@ -33,6 +34,7 @@ class Visit:
     screens: int
     total: int
     psu: str = ""
+    part: Part | None = None
 
     def broken_off(self) -> Response:
         """The record of one who walked away: how far, and no answers."""
@@ -47,7 +49,7 @@ class Visit:
                 "field": None,
                 **asked_how(self.psu),
                 "disposition": "broken_off",
-                "part": None,
+                "part": self.part,
                 "answers": {},
                 "started": stamp(min(self.started, self.seen)),
                 "submitted": stamp(self.seen),
