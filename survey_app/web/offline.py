@@ -13,11 +13,20 @@ from pathlib import Path
 from flask import Blueprint, Response, current_app, jsonify, render_template, url_for
 
 from survey_app.web.context import services
-from survey_app.web.messages import LANGUAGES, say
+from survey_app.web.messages import LANGUAGES, say, text
 
 SHELL = "/kiosk"
 STATIC = Path(__file__).parent / "static"
-KEPT = ("kiosk/*.js", "vendor/idb/index.js", "tokens.css", "kiosk.css", "faces.svg", "icon*", "fonts/*.woff2")
+KEPT = (
+    "kiosk/*.js",
+    "vendor/idb/index.js",
+    "tokens.css",
+    "kiosk.css",
+    "staff.css",
+    "faces.svg",
+    "icon*",
+    "fonts/*.woff2",
+)
 """What the app needs of the static files; the reader of QR codes is fetched only where a tablet is enrolled."""
 APART = ("kiosk/sw.js", "kiosk/enrol.js", "kiosk/camera.js")
 EXTENSION = "sipas.offline"
@@ -87,6 +96,7 @@ def _rendered(version: str) -> str:
         "shell.html",
         say=partial(say, "vi"),
         say_in=say,
+        text_in=text,
         languages=LANGUAGES,
         language="vi",
         size=1,

@@ -69,7 +69,7 @@ function notice(kind, kiosk = null, again = 0) {
   if (!kiosk) staff.remove();
   staff?.addEventListener("click", async () => (await import("./staff.js")).openStaff(kiosk));
   document.querySelector("#app h1").focus();
-  if (again) setTimeout(() => location.replace("/"), again);
+  if (again) setTimeout(() => document.documentElement.dataset.between === "yes" && location.replace("/"), again); // not under the staff page
 }
 
 boot();

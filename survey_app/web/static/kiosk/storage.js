@@ -179,6 +179,14 @@ export class Storage {
     }));
   }
 
+  /** Which of these ranges of numbers lie here, in whatever state. */
+  numbers(id, ranges) {
+    return this.#do("read", async () => {
+      const keys = ranges.map((range) => this.database.getAllKeys("outbox", IDBKeyRange.bound(...range.map((seq) => [id, seq]))));
+      return (await Promise.all(keys)).flat().map(([, seq]) => seq);
+    });
+  }
+
   #records(id, state, most) {
     return this.#do("read", () => this.database.getAllFromIndex("outbox", "state", span(id, state), most));
   }
