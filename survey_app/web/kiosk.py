@@ -25,6 +25,7 @@ from survey_app.web.interviewer import interviewer, village_page
 from survey_app.web.messages import LANGUAGES
 from survey_app.web.offline import offline
 from survey_app.web.pages import language_of, notice, page, text_size
+from survey_app.web.privacy import privacy
 from survey_app.web.screens import Answers, Screen, neighbour, screen_with, screens
 from survey_app.web.sending import asked_only, complaints, record_absent, send
 from survey_app.web.sheet import GRACE, Sheet, is_psu, new_sheet
@@ -37,6 +38,7 @@ kiosk = Blueprint("kiosk", __name__)
 kiosk.register_blueprint(enrolment)
 kiosk.register_blueprint(interviewer)
 kiosk.register_blueprint(offline)
+kiosk.register_blueprint(privacy)
 
 kiosk.record_once(install_visits)
 

@@ -14,6 +14,7 @@ from flask import Blueprint, Response, current_app, jsonify, render_template, ur
 
 from survey_app.web.context import services
 from survey_app.web.messages import LANGUAGES, say, text
+from survey_app.web.privacy import PATH, notice_page
 
 SHELL = "/kiosk"
 STATIC = Path(__file__).parent / "static"
@@ -39,6 +40,7 @@ def worker() -> Response:
     """The service worker. Never kept by browsers, so that an update is seen at the next look."""
     files = {url_for("static", filename=name).partition("?")[0]: _sha256(_file(name)) for name in _names()}
     files[SHELL] = _sha256(_shell().encode())
+    files[PATH] = _sha256(notice_page(services().settings).encode())
     declared = f"const VERSION = {json.dumps(version())};\nconst FILES = {json.dumps(files, indent=1)};\n"
     return Response(declared + _file("kiosk/sw.js").decode(), mimetype="text/javascript")
 
@@ -82,7 +84,7 @@ def version() -> str:
         digest = hashlib.sha256()
         for name in (*_names(), *APART):
             digest.update(f"{name} {_sha256(_file(name))}\n".encode())
-        digest.update(_rendered("").encode())
+        digest.update((_rendered("") + notice_page(services().settings)).encode())
         known = current_app.extensions[EXTENSION] = digest.hexdigest()[:16]
     return known
 

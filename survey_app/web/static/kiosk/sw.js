@@ -10,6 +10,7 @@
 const PREFIX = "sipas-app-";
 const STATE = "sipas-state";
 const SHELL = "/kiosk";
+const PRIVACY = "/privacy";
 const AUDIO = "sipas-audio";
 const TRIALS = 2;
 
@@ -25,6 +26,7 @@ self.addEventListener("fetch", (event) => {
   if (url.origin !== location.origin || request.method !== "GET") return;
   if (request.mode === "navigate") {
     if (url.pathname === "/" && !url.searchParams.has("online")) event.respondWith(start());
+    if (url.pathname === PRIVACY) event.respondWith(file(PRIVACY, request));
   } else if (url.pathname in FILES) {
     event.respondWith(file(url.pathname, request));
   } else if (url.pathname.startsWith("/audio/")) {
