@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from survey_app.store import Store
+from tests.browser import kiosk_app
 from tests.browser.conftest import LANDSCAPE, PHONE, PORTRAIT, Contexts, Site, begin, fill_screen, forward, on_last
 
 
@@ -17,6 +18,10 @@ def watched(context: BrowserContext) -> list[str]:
     context.on("request", lambda request: asked.append(request.url))
     context.on("page", lambda page: page.on("websocket", lambda socket: asked.append(socket.url)))
     return asked
+
+
+def strangers(asked: list[str], site: Site) -> list[str]:
+    return [address for address in asked if not address.startswith((f"{site.url}/", "data:", "blob:"))]
 
 
 def visit(page: Page, site: Site) -> None:
@@ -41,7 +46,39 @@ def test_a_whole_visit_speaks_to_its_own_server_alone(site: Site, tablets: Conte
     visit(page, site)
     assert len(site.stored()) == before + 1
     assert len(asked) > 10
-    assert [address for address in asked if not address.startswith((f"{site.url}/", "data:", "blob:"))] == []
+    assert strangers(asked, site) == []
+
+
+def test_a_tablet_on_its_own_speaks_to_its_own_server_alone(site: Site, chromium: Browser) -> None:
+    """From enrolling to an answer that has arrived: pages, service worker, sender."""
+    with chromium.new_context(viewport={"width": 1280, "height": 800}) as context:
+        context.set_default_timeout(30_000)
+        asked = watched(context)
+        page = kiosk_app.set_up(context, site)
+        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        page.locator("a[href='/privacy']").click()
+        page.wait_for_url("**/privacy")
+        page.locator("a.forward").click()
+        kiosk_app.begin(page)
+        kiosk_app.walk(page)
+        kiosk_app.thanked(page)
+        kiosk_app.arrived(page)
+        assert f"{site.url}/api/v1/responses" in asked and f"{site.url}/sw.js" in asked
+        assert strangers(asked, site) == []
+
+
+def test_the_notice_is_there_without_network(site: Site, chromium: Browser) -> None:
+    with chromium.new_context() as context:
+        context.set_default_timeout(30_000)
+        page = kiosk_app.set_up(context, site)
+        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        page.wait_for_function("navigator.serviceWorker.controller !== null")
+        context.set_offline(True)
+        page.locator("a[href='/privacy']").click()
+        page.wait_for_url("**/privacy")
+        assert page.locator("h1").inner_text() == "Câu trả lời của Ông/Bà được giữ thế nào"
+        page.locator("a.forward").click()
+        page.locator(".attract").wait_for()
 
 
 def test_nothing_the_browser_says_of_itself_is_stored(site: Site, tablets: Contexts) -> None:
