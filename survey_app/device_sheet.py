@@ -1,6 +1,6 @@
 """New devices with their one-time codes, as one printable page of cards to cut apart.
 
-`make_sheet`, `Sheet`, `Order`, `page_address`. The file holds secrets and stands alone: it fetches nothing. It takes its
+`make_sheet`, `Sheet`, `Order`, `page_address`, `address_with_code`. The file holds secrets and stands alone: it fetches nothing. It takes its
 place while the transaction that adds the devices still waits for its commit: whatever fails, there is either the file
 and its devices, or neither. Only a process killed in that moment leaves a file, and its codes are then worth nothing.
 """
@@ -61,6 +61,8 @@ class Card:
     centre: str
     code: str
     image: str
+    open_image: str
+    """Opens the set-up page with the code in it; empty without an address."""
     until: datetime
     simulated: bool
     interviewer: bool
@@ -77,7 +79,7 @@ def make_sheet(store: Store, order: Order, file: Path, address: str | None = Non
     try:
         with store.group():
             added = _add(store, order)
-            cards = [_card(store, device, code, order) for device, code in added]
+            cards = [_card(store, device, code, order, address) for device, code in added]
             _place(page(cards, store.settings.province, address), file, ours)
     except BaseException:
         # Interrupted at any moment: the file stays exactly if the devices do.
@@ -109,12 +111,13 @@ def _add(store: Store, order: Order) -> list[tuple[Device, str]]:
     ]
 
 
-def _card(store: Store, device: Device, code: str, order: Order) -> Card:
+def _card(store: Store, device: Device, code: str, order: Order, address: str | None) -> Card:
     return Card(
         device=device.id,
         centre=store.centre(device.centre).full_name,
         code=code,
         image=qr_image(code),
+        open_image=qr_image(address_with_code(address, code)) if address else "",
         until=(device.created + CODE_LIFE).astimezone(VIETNAM),
         simulated=device.simulated,
         interviewer=order.interviewer,
@@ -132,7 +135,6 @@ def page(cards: Sequence[Card], province: object, address: str | None) -> str:
         pages=[cards[first : first + CARDS_A_PAGE] for first in range(0, len(cards), CARDS_A_PAGE)],
         province=province,
         address=address,
-        address_image=qr_image(address) if address else "",
     )
 
 
@@ -140,6 +142,11 @@ def qr_image(text: str) -> str:
     """A QR code as a data address for `<img>`; medium correction, as a card is folded and smudged."""
     image: str = segno.make(text, error="m", micro=False).svg_data_uri(border=2, omitsize=True)
     return image
+
+
+def address_with_code(address: str, code: str) -> str:
+    """The set-up page with the code in it, after `#`: a browser sends that part to no server, and no log has it."""
+    return f"{address}#{code}"
 
 
 def page_address(server: str) -> str:

@@ -65,7 +65,7 @@ class Note:
 def look(store: Store, now: datetime, target: str | None = None, wave: str | None = None) -> tuple[Condition, ...]:
     """The devices of a centre, or one of them, or all; with `wave` those that take part in it, and its responses."""
     with store.snapshot():
-        devices = _chosen(store, target, store.wave(wave) if wave else None)
+        devices = _chosen(store, target, store.wave(wave) if wave is not None else None)
         known = _Known(store.sent(wave), store.active_days(ACTIVE_DAYS), _asking(store))
         return tuple(_condition(store, device, now, known) for device in devices)
 

@@ -1,6 +1,7 @@
 """`sipas device sheet`: cards for new tablets, whole or not at all, standing alone, and secret."""
 
 import html
+import json
 import os
 import re
 import stat
@@ -10,14 +11,23 @@ from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import pytest
 import segno
 
 from survey_app import device_sheet
 from survey_app.access import CODE_LIFE
-from survey_app.device_sheet import CARDS_A_PAGE, MAX_DEVICES, Order, Sheet, SheetError, make_sheet, page_address
+from survey_app.device_sheet import (
+    CARDS_A_PAGE,
+    MAX_DEVICES,
+    Order,
+    Sheet,
+    SheetError,
+    address_with_code,
+    make_sheet,
+    page_address,
+)
 from survey_app.model import VIETNAM, Centre
 from survey_app.settings import Settings
 from survey_app.store import EnrolmentError, Store, StoreError
@@ -147,10 +157,43 @@ def modules(image: str) -> list[list[int]]:
 def test_the_qr_codes_hold_the_address_and_the_code(settings: Settings, tmp_path: Path) -> None:
     _, text = made(settings, tmp_path / "sheet.html", centres=("C01",))
     shown = {what: html.unescape(image) for image, what in re.findall(r'<img src="([^"]+)" alt="QR: ([^"]+)"', text)}
-    assert set(shown) == {ADDRESS, *CODE.findall(text)}
-    for content, image in shown.items():
+    (secret,) = CODE.findall(text)
+    contents = {secret: secret, f"{ADDRESS}, {secret}": f"{ADDRESS}#{secret}"}
+    assert set(shown) == set(contents)
+    for what, image in shown.items():
+        content = contents[what]
         code = segno.make(content, error="m", micro=False)
         assert modules(image) == [list(row) for row in code.matrix]
+
+
+def test_row_20_the_code_stands_where_no_server_and_no_log_sees_it() -> None:
+    """A browser keeps what follows `#` to itself."""
+    parts = urlsplit(address_with_code(ADDRESS, "AAAA-BBBB-CCCC-DDDD"))
+    assert parts.fragment == "AAAA-BBBB-CCCC-DDDD"
+    assert "AAAA" not in parts.path + parts.query + parts.netloc
+
+
+def test_the_longest_address_and_code_still_make_a_code_that_a_camera_reads(settings: Settings) -> None:
+    """Version 8 has 49 modules: on a card of 28 mm more than half a millimetre each."""
+    longest = page_address("https://" + "x" * 70 + ".vn")
+    assert len(longest) <= 90
+    assert segno.make(address_with_code(longest, "AAAA-BBBB-CCCC-DDDD"), error="m").version <= 8
+
+
+def test_the_command_for_one_device_gives_the_address_with_its_code(settings: Settings) -> None:
+    def add(*words: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "survey_app", "--instance", str(settings.instance), "device", "add", *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    told = json.loads(add("C01", "--address", "https://sipas.example.vn/", "--json").stdout)
+    assert told["opens"] == f"{ADDRESS}#{told['code']}"
+    assert "opens" not in json.loads(add("C01", "--json").stdout)
+    shown = add("C01", "--address", "https://sipas.example.vn").stdout
+    assert f"or open {ADDRESS} with the code in it" in shown
+    before = devices(settings)
+    refused = add("C01", "--address", "http://sipas.example.vn")
+    assert (refused.returncode, devices(settings)) == (2, before)
+    assert "over https only" in refused.stderr
 
 
 def test_without_an_address_there_is_a_line_to_write_on(settings: Settings, tmp_path: Path) -> None:

@@ -48,7 +48,9 @@ def check(answer: Any) -> None:
     assert len(answer.headers.getlist("Content-Security-Policy")) == 1
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Referrer-Policy"] == "same-origin"
-    assert "camera=()" in answer.headers["Permissions-Policy"]
+    camera = "camera=(self)" if answer.request.path == "/enrol" else "camera=()"
+    assert camera in answer.headers["Permissions-Policy"].split(", ")
+    assert len(answer.headers.getlist("Permissions-Policy")) == 1
     assert "Server" not in answer.headers
 
 

@@ -21,24 +21,34 @@ def device() -> None:
 @click.argument("centre")
 @click.option("--simulated", is_flag=True, help="For simulated waves only.")
 @click.option("--interviewer", is_flag=True, help="A tablet for household interviews: it sends to sample waves only.")
+@click.option(
+    "--address", metavar="URL", help="The server as tablets reach it: a second QR code opens its set-up page."
+)
 @json_option
-def add_device(centre: str, simulated: bool, interviewer: bool, as_json: bool) -> None:
+def add_device(centre: str, simulated: bool, interviewer: bool, address: str | None, as_json: bool) -> None:
     """Make a one-time enrolment code for a new device of CENTRE; valid once, for 24 hours, shown only now.
 
     Example: sipas device add 00691
     """
+    from survey_app.device_sheet import address_with_code, page_address
+
+    enrol_at = page_address(address) if address else None
     with opened_store(write=True) as store:
         added, code = store.add_device(centre, simulated, "sample" if interviewer else "counter")
         name = store.centre(centre).full_name
     if as_json:
         facts = {name: getattr(added, name) for name in ("centre", "simulated", "purpose")}
-        echo_json({"device": added.id, **facts, "code": code})
+        opens = {"opens": address_with_code(enrol_at, code)} if enrol_at else {}
+        echo_json({"device": added.id, **facts, "code": code, **opens})
         return
     import segno
 
     whose = ", for an interviewer" if interviewer else ""
     click.echo(f"device {added.id} of {name}{whose}\ncode:  {code}\n")
     segno.make(code, error="m").terminal(compact=True)
+    if enrol_at:
+        click.echo(f"\nor open {enrol_at} with the code in it, by the tablet's own camera:\n")
+        segno.make(address_with_code(enrol_at, code), error="m").terminal(compact=True)
     click.echo("Valid once, for 24 hours. Type it on the tablet, or let its camera read it.")
 
 

@@ -34,7 +34,7 @@ class Standing(Reading):
 
     def sent(self, wave_id: str | None = None) -> Mapping[str, Sent]:
         """By device; `responses` are those of one wave, if it is named. A device of which nothing came is not there."""
-        where, named = ("WHERE wave = ?", (wave_id,)) if wave_id else ("", ())
+        where, named = ("WHERE wave = ?", (wave_id,)) if wave_id is not None else ("", ())
         counts: dict[str, dict[str, int]] = {}
         for name, sql, parameters in (
             ("responses", _STORED.format(where=where), named),

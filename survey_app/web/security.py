@@ -27,6 +27,8 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+CAMERA_PATH = "/enrol"
+"""The one page where a camera may be used: it reads the QR code of a card."""
 HSTS = "max-age=31536000"
 FONTS_KEPT = "public, max-age=86400"
 """Style sheets ask for fonts without a hash. A tablet on a slow line shall not ask for them with every page."""
@@ -74,6 +76,8 @@ def _refuse_endless_forms() -> None:
 
 def _add_headers(response: Response) -> Response:
     response.headers.extend(HEADERS)
+    if request.path == CAMERA_PATH:
+        response.headers["Permissions-Policy"] = HEADERS["Permissions-Policy"].replace("camera=()", "camera=(self)")
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = HSTS
     static = (request.endpoint or "").endswith("static")
