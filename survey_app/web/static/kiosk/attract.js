@@ -4,6 +4,7 @@
  * `startKiosk`. It runs once for each citizen: after every visit the page is loaded anew.
  */
 
+import { offerGreetings } from "./audio.js";
 import { Form } from "./form.js";
 import { Idle } from "./idle.js";
 import { Invitations } from "./invite.js";
@@ -42,6 +43,7 @@ class Attract {
     const listened = this.#listened();
     page.querySelector(".listened").hidden = listened.length === 0;
     page.querySelector(".listened").append(...listened);
+    offerGreetings(page, this.pages, this.kiosk.bundle);
     if (this.kiosk.trouble) page.querySelector("main").prepend(this.pages.frame(SHOWN_IN, "trouble"));
     this.#put(page, this.kiosk.bundle.form.title.vi);
   }

@@ -7,7 +7,7 @@
 
 const WARN_SECONDS = 20;
 const STEP_MS = 250;
-const SIGNS = ["pointerdown", "keydown", "input", "wheel", "scroll"];
+const SIGNS = ["pointerdown", "keydown", "input", "wheel", "scroll", "heard"];
 
 export class Idle {
   /**

@@ -6,6 +6,7 @@
  */
 
 import { startKiosk } from "./attract.js";
+import { keepRecordings } from "./audio.js";
 import { App } from "./install.js";
 import { bundleOf } from "./bundle.js";
 import { Sender } from "./sending.js";
@@ -40,6 +41,7 @@ async function boot() {
   else await startKiosk(kiosk);
   await navigator.storage?.persist?.().catch(() => false);
   await app.install().then(() => app.ready()).catch((error) => console.warn("no service worker:", error.message));
+  await keepRecordings(bundle.audio).catch((error) => console.warn("no recordings:", error.message));
 }
 
 /** Whether nobody is answering: only then may the app be replaced. The start screen says yes, a visit says no. */

@@ -5,6 +5,7 @@
  * back; whatever ends the visit wipes it from memory, page and history.
  */
 
+import { ReadAloud } from "./audio.js";
 import { sendDirect, withoutNumber } from "./direct.js";
 import { Idle } from "./idle.js";
 import { Pages, drawScreen, readAnswers, showAt } from "./screen.js";
@@ -17,6 +18,7 @@ export class Survey {
   /** @param kiosk what main.js begins with  @param {import("./visit.js").Visit} visit */
   constructor(kiosk, visit, root, pages = new Pages(kiosk.bundle)) {
     Object.assign(this, { kiosk, visit, root, pages });
+    this.aloud = new ReadAloud(pages, visit);
     this.errors = {};
     this.busy = false;
     this.trouble = null;
@@ -53,6 +55,7 @@ export class Survey {
     document.documentElement.lang = this.visit.language;
     document.documentElement.className = `size-${this.visit.size}`;
     this.root.replaceChildren(page);
+    this.aloud.offer(page);
     const heading = page.querySelector("h1");
     heading.tabIndex = -1;
     heading.focus({ preventScroll: true });
@@ -240,6 +243,7 @@ export class Survey {
   #forget() {
     this.listening.abort();
     this.idle?.stop();
+    this.aloud.stop();
     this.visit.wipe();
     this.root.replaceChildren();
     document.title = "SIPAS";
