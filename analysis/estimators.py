@@ -17,6 +17,7 @@ from analysis.design import SurveyDesign
 from analysis.engine.columns import TableColumns
 from analysis.errors import AnalysisError, Problem
 from analysis.estimates import Estimates
+from analysis.inclusion import expanded, expanded_pairs
 from analysis.linear import DegreesOfFreedom, Linearised, check_options, finish, linearise
 from analysis.moments.sums import Measure
 from analysis.reading import read_classification, read_shares, read_variables
@@ -32,6 +33,7 @@ def mean(
     level: float = 0.95,
     df: DegreesOfFreedom = "domain",
     missing: Collection[int] = (),
+    inclusion: Any = None,
 ) -> Estimates:
     """Weighted means by domain: Σ w y / Σ w.
 
@@ -43,6 +45,9 @@ def mean(
     level : confidence level of the t interval
     df : "domain" (PSUs − strata with a row in the domain) or "design" (of the whole design)
     missing : integer codes that mean no answer
+    inclusion : where each row was asked a random part of the questions, the probability π with which it was asked y, as
+        design knows it: a number, array_like of shape (n,) or (n, k), or a mapping from the names of y; above 0, at
+        most 1. A row that was not asked has no answer. The mean is then Σ w (y/π) / Σ w (1/π).
 
     Returns
     -------
@@ -51,7 +56,8 @@ def mean(
     Notes
     -----
     Taylor linearisation: the score of a row is w (y − ȳ)/Σw in the domain and 0 outside; after calibration it is
-    w (u − xB), the residual of u = (y − ȳ)/Σw on the calibration indicators.
+    w (u − xB), the residual of u = (y − ȳ)/Σw on the calibration indicators. With `inclusion` u is over π, so that the
+    draw of the questions is in the variance.
 
     References
     ----------
@@ -61,7 +67,7 @@ def mean(
     check_options(level, df)
     columns = read_variables(design, y, "y", missing)
     domains = read_classification(design, by)
-    result = linearise(design, Measure(columns), domains)
+    result = linearise(design, expanded(design, columns, inclusion), domains)
     return finish(result, domains.labels, columns.names, level, df, ("t",) * len(columns.names))
 
 
@@ -105,6 +111,7 @@ def ratio(
     level: float = 0.95,
     df: DegreesOfFreedom = "domain",
     missing: Collection[int] = (),
+    inclusion: Any = None,
 ) -> Estimates:
     """Ratios of totals by domain: R = Σ w y / Σ w x over the rows where both are valid.
 
@@ -124,7 +131,7 @@ def ratio(
     _match(top, bottom, "x")
     domains = read_classification(design, by)
     names = tuple(f"{a}/{bottom.names[i % len(bottom.names)]}" for i, a in enumerate(top.names))
-    result = linearise(design, Measure(top, bottom), domains)
+    result = linearise(design, Measure(*expanded_pairs(design, top, bottom, inclusion)), domains)
     return finish(result, domains.labels, names, level, df, ("t",) * len(names))
 
 
@@ -138,6 +145,7 @@ def composite(
     df: DegreesOfFreedom = "domain",
     missing: Collection[int] = (),
     names: Sequence[str] = ("composite",),
+    inclusion: Any = None,
 ) -> Estimates:
     """Weighted sums of ratios, linearised whole: Σ_k a_k Σ w y_k / Σ w x_k, so that the ratios covary.
 
@@ -157,6 +165,7 @@ def composite(
     top = read_variables(design, numerators, "numerators", missing)
     bottom = read_variables(design, denominators, "denominators", missing)
     _match(top, bottom, "denominators")
+    top, bottom = expanded_pairs(design, top, bottom, inclusion)
     mix = np.asarray(coefficients, dtype=np.float64)
     mix = mix[:, None] if mix.ndim == 1 else mix
     if mix.shape != (len(top.names), len(names)) or not np.isfinite(mix).all():
@@ -181,6 +190,7 @@ def proportion(
     df: DegreesOfFreedom = "domain",
     missing: Collection[int] = (),
     of: Collection[int] | None = None,
+    inclusion: Any = None,
 ) -> Estimates:
     """Proportions by domain: the mean of a 0/1 variable with an interval made for shares.
 
@@ -211,7 +221,7 @@ def proportion(
         )
     columns = read_shares(design, y, missing, of)
     domains = read_classification(design, by)
-    result = linearise(design, Measure(columns), domains)
+    result = linearise(design, expanded(design, columns, inclusion, (0.0, 1.0)), domains)
 
     def rule(result: Linearised, degrees: FloatArray, level: float) -> intervals.Interval:
         return share_interval(interval, result, degrees, level)

@@ -18,8 +18,8 @@ from analysis.engine.columns import TableColumns
 from analysis.errors import AnalysisError, Problem
 from analysis.estimates import Estimates
 from analysis.estimators import ratio
+from analysis.inclusion import expanded, read_inclusion
 from analysis.linear import DegreesOfFreedom, Linearised, check_options, finish, linearise
-from analysis.moments.sums import Measure
 from analysis.reading import read_classification
 
 FloatArray = NDArray[np.float64]
@@ -87,6 +87,7 @@ def index(
     df: DegreesOfFreedom = "domain",
     interval: Literal["default", "t"] = "default",
     areas: bool = False,
+    inclusion: Any = None,
 ) -> Estimates:
     """The index, its factors and its items by domain.
 
@@ -105,6 +106,9 @@ def index(
         dissatisfaction (`intervals.few`); "t": t for all
     areas : also the score of each area: pooled inside under "pooled" and "area_mean", else the mean of its items or of
         its factors, as the roll-up says
+    inclusion : where each row was asked a random part of the items, the probability with which it was asked each: a
+        number, array_like (n,) or (n, items), or a mapping item code → number or array_like (n,); above 0, at most 1; 1
+        for rows that were asked everything. A row that was not asked an item has no valid answer to it.
 
     Returns
     -------
@@ -115,12 +119,16 @@ def index(
     Notes
     -----
     Item k is R_k = Σ w s_k v_k / Σ w v_k, v_k = 1 where valid. The index is a function of all these sums and is
-    linearised whole, so items covary: the score of a row under "item_mean" is Σ_k w v_k (s_k − R_k)/(K Σ w v_k).
+    linearised whole, so items covary: the score of a row under "item_mean" is Σ_k w v_k (s_k − R_k)/(K Σ w v_k). With
+    `inclusion` π_k every item has its own weights w/π_k, in sums and scores alike.
     """
     check_options(level, df)
     _check_choices(item_method, roll_up, interval, spec)
     pool, combine = _matrices(spec, roll_up, areas)
-    measure = Measure(_scored(design, answers, spec.items, item_method), pool=pool, combine=combine)
+    steps, points = _METHODS[item_method]
+    ends = (steps[0] * points, steps[-1] * points)
+    scored = expanded(design, _scored(design, answers, spec.items, item_method), inclusion, ends)
+    measure = replace(scored, pool=pool, combine=combine)
     domains = read_classification(design, by)
     result = linearise(design, measure, domains)
     if roll_up == "area_mean":
@@ -131,11 +139,9 @@ def index(
     if interval == "t":
         return finish(result, domains.labels, names, level, df, ("t",) * len(names))
     methods = ("logit",) * (len(names) - shares) + ("korn_graubard",) * shares
-    steps, points = _METHODS[item_method]
-    bottom = steps[0] * points
 
     def rule(result: Linearised, degrees: FloatArray, level: float) -> intervals.Interval:
-        return _interval(result, degrees, level, bottom, len(names) - shares)
+        return _interval(result, degrees, level, ends[0], len(names) - shares)
 
     return finish(result, domains.labels, names, level, df, methods, rule)
 
@@ -165,20 +171,24 @@ def _without_empty_items(result: Linearised, spec: IndexSpec, areas: bool) -> Li
     return replace(result, value=value, se=se, deff=deff)
 
 
-def answer_shares(design: SurveyDesign, answers: Mapping[str, Any], spec: IndexSpec, by: Any = None) -> Estimates:
+def answer_shares(
+    design: SurveyDesign, answers: Mapping[str, Any], spec: IndexSpec, by: Any = None, inclusion: Any = None
+) -> Estimates:
     """Each factor's share of all valid answers, by domain: what routing makes of the mix of items behind "pooled".
 
     Parameters as for `index`. Returns Estimates with the variables "factor:CODE" …, values 0 to 1, each the ratio
-    Σ_items of the factor Σ w v / Σ_items Σ w v.
+    Σ_items of the factor Σ w v / Σ_items Σ w v, with w/π for w under `inclusion`.
     """
     position = {item: i for i, item in enumerate(spec.items)}
     of_factor = {f"factor:{code}": [position[item] for item in items] for code, (_, items) in spec.factors.items()}
-    if design.source is not None:
+    if design.source is not None and inclusion is None:
         asked = table_answers(design.source, answers, spec.items).values
         parts = {name: answered(asked[i] for i in places) for name, places in of_factor.items()}
         shares = ratio(design, parts, answered(asked), by=by)
     else:
-        valid = _read_answers(answers, spec.items, design.n) > 0
+        valid = (_read_answers(answers, spec.items, design.n) > 0).astype(np.float64)
+        if inclusion is not None:
+            valid /= read_inclusion(design, inclusion, spec.items)
         counted = {name: valid[:, places].sum(axis=1) for name, places in of_factor.items()}
         shares = ratio(design, counted, valid.sum(axis=1), by=by)
     return replace(shares, variables=tuple(of_factor))

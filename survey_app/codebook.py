@@ -6,6 +6,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from fractions import Fraction
 from typing import Any
 
 from survey_app.extract_fieldwork import ODD_LABELS
@@ -38,6 +39,10 @@ ENVELOPE_LABELS: Mapping[str, Mapping[str, str]] = {
     "base_weight": {
         "vi": "Quyền số cơ bản: 1 / xác suất một người dân của đơn vị được chọn",
         "en": "Base weight: 1 / probability with which a resident of the unit was drawn",
+    },
+    "part": {
+        "vi": "Phần của phiếu được hỏi, bốc ngẫu nhiên, số thứ tự/tổng số; trống: hỏi toàn bộ",
+        "en": "Part of the form that was asked, drawn at random, number/count; empty: everything was asked",
     },
     "device": {"vi": "Mã thiết bị", "en": "Id of the device"},
 }
@@ -76,8 +81,9 @@ def codebook(
         "fields": [{"code": field.code, "label": dict(field.label), "source": field.source} for field in fields],
         "roles": dict(form.roles),
         "visit_codes": dict(form.visit_codes),
-        "items": [_item(item, columns.get(item.code, ())) for item in form.items],
+        "items": [_item(item, columns.get(item.code, ()), form.inclusion(item)) for item in form.items],
         "index": _index(form),
+        "parts": _parts(form),
         "missing": {str(code): dict(text) for code, text in MISSING_LABELS.items()},
         "columns": _columns(form, columns, types),
         "references": [vars(reference) for reference in references],
@@ -88,7 +94,8 @@ def _day(moment: datetime | None) -> str | None:
     return moment.astimezone(VIETNAM).date().isoformat() if moment else None
 
 
-def _item(item: Item, columns: Sequence[str]) -> dict[str, Any]:
+def _item(item: Item, columns: Sequence[str], inclusion: Fraction = Fraction(1)) -> dict[str, Any]:
+    """`inclusion`: the probability with which a response asked in part was asked the item, an exact fraction."""
     return {
         "code": item.code,
         "kind": item.kind,
@@ -99,6 +106,7 @@ def _item(item: Item, columns: Sequence[str]) -> dict[str, Any]:
         "options": [{"code": option.code, "text": dict(option.text)} for option in item.options],
         "columns": list(columns),
         "text_sha256": text_hash(item),
+        "inclusion": str(inclusion),
     }
 
 
@@ -128,6 +136,13 @@ def _index(form: Questionnaire) -> dict[str, Any]:
         "item_method": index.item_method,
         "roll_up": index.roll_up,
     }
+
+
+def _parts(form: Questionnaire) -> dict[str, Any] | None:
+    parts = form.parts
+    if parts is None:
+        return None
+    return {"name": parts.name, "factors": list(parts.factors), "draw": parts.draw, "of": parts.of}
 
 
 def _columns(

@@ -147,6 +147,8 @@ def _responses(
             data[name] = pa.array(np.array(values, dtype="datetime64[D]"), pa.date32())
         elif name in FLAGS:
             data[name] = pa.array(np.array(values, dtype=bool), pa.bool_())
+        elif name == "part":
+            data |= _parts(form, values)
         elif name != "device" or devices:
             data[name] = pa.array(values, pa.string())
         if name == "psu" and frame:
@@ -159,6 +161,16 @@ def _responses(
             data |= _choices(item, columns)
     table = pa.table(data)
     return table.sort_by([(name, "ascending") for name in table.column_names]).combine_chunks()
+
+
+def _parts(form: Questionnaire, values: Sequence[str | None]) -> "dict[str, pa.Array]":
+    """Which part of the form was asked, as `2/10`; no column where everybody is asked everything."""
+    import pyarrow as pa
+
+    if form.parts is None:
+        return {}
+    drawn = [next(iter(json.loads(value).values()), None) if value else None for value in values]
+    return {"part": pa.array([None if part is None else f"{part[0]}/{part[1]}" for part in drawn], pa.string())}
 
 
 def _integer(item: Item) -> "pa.DataType":

@@ -26,10 +26,13 @@ from tests.ground import (
     CENTRES,
     FORM,
     NOON,
+    SHORT,
     enrolled,
     make_store,
+    parted,
     record,
     response,
+    short_wave,
     tamper,
     widened,
 )
@@ -351,3 +354,33 @@ def test_what_another_process_is_writing_is_waited_for(
     with folder_lock(folder), pytest.raises(LockedError, match="the folder has been locked"):
         write_extract(store, settings, "q4")
     assert list(folder.iterdir()) == [theirs]
+
+
+def test_a_form_in_parts_has_the_part_the_codes_and_the_chances(tmp_path: Path) -> None:
+    settings, store = make_store(tmp_path, opened=False)
+    with store:
+        device = short_wave(store)
+        whole = response(11, wave="short", questionnaire=SHORT.id, part=None)
+        record(store, device, *(parted(number, number) for number in range(1, 11)), whole)
+        path = write_extract(store, settings, "short")
+    assert SHORT.parts is not None and SHORT.index is not None
+    rows = table(path).to_pylist()
+    assert sorted(row["part"] or "" for row in rows) == sorted(["", *(f"{number}/10" for number in range(1, 11))])
+    for row in rows:
+        drawn = "ABCDE" if row["part"] is None else SHORT.parts.drawn()[int(row["part"].split("/")[0]) - 1]
+        assert {code[3] for code in SHORT.index.items if row[code] != -5} == set(drawn)
+    book = as_json(path, "codebook")
+    chances = {item["code"]: item["inclusion"] for item in book["items"]}
+    assert {code for code, chance in chances.items() if chance == "2/5"} == set(SHORT.index.items)
+    assert set(chances.values()) == {"1", "2/5"} and chances["OVERALL"] == "1"
+    assert book["parts"] == {"name": "factors", "factors": list("ABCDE"), "draw": 2, "of": 10}
+    assert "part" in {column["name"] for column in book["columns"]}
+
+
+def test_a_form_asked_whole_has_no_part(ground: tuple[Settings, Store, Device]) -> None:
+    settings, store, device = ground
+    record(store, device, *some(2))
+    path = write_extract(store, settings, "q4")
+    book = as_json(path, "codebook")
+    assert "part" not in table(path).column_names and book["parts"] is None
+    assert {item["inclusion"] for item in book["items"]} == {"1"}

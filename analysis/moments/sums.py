@@ -24,13 +24,15 @@ FloatArray = NDArray[np.float64]
 class Measure:
     """What is summed: `top`, and `bottom` (None: 1 where top is valid); ratios of the two are the estimates.
 
-    `pool` (k, r) adds columns up into r ratios; `combine` (r, v) mixes ratios into v variables.
+    `pool` (k, r) adds columns up into r ratios; `combine` (r, v) mixes ratios into v variables. `limits`: smallest and
+    largest value a ratio of pairs can have, where they are known.
     """
 
     top: Variables
     bottom: Variables | None = None
     pool: FloatArray | None = None
     combine: FloatArray | None = None
+    limits: tuple[float, ...] = ()
 
     @property
     def plain(self) -> bool:
@@ -47,7 +49,7 @@ class Measure:
         """Smallest and largest number there can be, for means of codes: where all answers are alike the mean is one."""
         top = self.top
         if self.bottom is not None or top.lookup is None:
-            return ()
+            return self.limits
         codes = top.lookup[top.lookup != MISSING]
         return tuple(top.offset + top.scale * float(code) for code in (codes.min(), codes.max())) if len(codes) else ()
 

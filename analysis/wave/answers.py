@@ -3,7 +3,7 @@
 Public: Answers, OVERALL, index_spec, block, part_of.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,8 @@ class Answers:
     """Answers to the index's items and the overall question, by measure.
 
     codes : ndarray of int, shape (rows, items), 0 where there is no valid answer
+    inclusion : ndarray, shape (rows, items), the probability with which the row was asked the item; None where everybody
+        was asked everything
     measures : measure -> its columns, in the order of the table
     """
 
@@ -33,6 +35,7 @@ class Answers:
     codes: "NDArray[np.int8]" = field(repr=False)
     measures: Mapping[str, tuple[int, ...]]
     spec: IndexSpec
+    inclusion: "NDArray[np.float64] | None" = field(default=None, repr=False)
 
     @classmethod
     def of(cls, extract: Extract, rows: "NDArray[np.bool_]") -> "Answers":
@@ -52,12 +55,21 @@ class Answers:
             measures |= {f"area:{code}": tuple(place[item] for item in part) for code, part in spec.areas.items()}
         measures |= {f"factor:{f.code}": tuple(place[item] for item in f.items) for f in book.index.factors}
         measures |= {f"item:{item}": (place[item],) for item in book.index.items}
-        return cls(items, np.maximum(codes, 0), measures, spec)
+        return cls(items, np.maximum(codes, 0), measures, spec, _inclusion(extract, rows, items, codes))
 
     def column(self, item: str) -> "NDArray[Any]":
         """Codes of one item as estimators take them: −1 where there is no valid answer."""
         codes = self.codes[:, self.items.index(item)]
         return np.where(codes > 0, codes, np.int8(-1))
+
+    def chances(self, items: Sequence[str]) -> "NDArray[np.float64] | None":
+        """Probabilities of these items, as estimators take them."""
+        return None if self.inclusion is None else self.inclusion[:, [self.items.index(item) for item in items]]
+
+    def expansion(self, measure: str) -> "NDArray[np.float64] | float":
+        """1/π by row for a measure of one item; 1 for the others, of which each row has some."""
+        columns = self.measures[measure]
+        return 1.0 if self.inclusion is None or len(columns) > 1 else 1 / self.inclusion[:, columns[0]]
 
     def counted(
         self, measure: str, of_row: "NDArray[np.int64]", size: int
@@ -73,6 +85,30 @@ class Answers:
         np.minimum.at(lowest, at, np.where(codes > 0, codes, np.int8(127))[valid].min(axis=1, initial=127))
         np.maximum.at(highest, at, codes[valid].max(axis=1, initial=0))
         return valid, np.bincount(at, minlength=size), lowest == highest
+
+
+NOT_DRAWN = -5
+
+
+def _inclusion(
+    extract: Extract, rows: "NDArray[np.bool_]", items: Sequence[str], codes: "NDArray[np.int8]"
+) -> "NDArray[np.float64] | None":
+    """What the form says of each item, for the rows asked in part; 1 for those asked everything.
+
+    Who was asked a part must lack other items, and who was asked everything none: else the probabilities are not theirs.
+    """
+    book = extract.codebook
+    if book.parts is None:
+        return None
+    part = np.array([value is not None for value in extract.column("part")[rows]], dtype=bool)
+    chance = np.array([float(book.item(item).inclusion) for item in items])
+    drawn = codes != NOT_DRAWN
+    wrong = (~drawn & ((chance == 1) | ~part[:, None])).any(axis=1) | (part & drawn[:, chance < 1].all(axis=1))
+    if wrong.any():
+        what = f"{int(wrong.sum())} responses lack other items than the part they were asked"
+        remedy = "write the extract again; if it says the same, look for what was changed: sipas verify"
+        raise AnalysisError(Problem(what, str(extract.path), remedy))
+    return np.where(part[:, None], chance, 1.0)
 
 
 def index_spec(book: Codebook) -> IndexSpec:

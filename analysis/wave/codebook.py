@@ -1,6 +1,6 @@
 """An extract's codebook as frozen values: the wave and its rules, centres, fields, items, factors, codes in words.
 
-Public: Codebook, parse_codebook, Wave, Rules, Centre, ServiceField, Item, Factor, Reference, text_sha256.
+Public: Codebook, parse_codebook, Wave, Rules, Centre, ServiceField, Item, Factor, Parts, Reference, text_sha256.
 """
 
 import hashlib
@@ -8,6 +8,7 @@ import json
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from fractions import Fraction
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -89,6 +90,8 @@ class Item:
     columns: tuple[str, ...]
     text_sha256: str
     """As the extract states it; empty in extracts written before it did: see the function of the same name."""
+    inclusion: Fraction = Fraction(1)
+    """The probability with which a response asked in part was asked the item."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,16 @@ class Reference:
 
 
 @dataclass(frozen=True)
+class Parts:
+    """Each response asked in part was asked `draw` of the `factors`, one of `of` equally likely choices."""
+
+    name: str
+    factors: tuple[str, ...]
+    draw: int
+    of: int
+
+
+@dataclass(frozen=True)
 class Codebook:
     wave: Wave
     questionnaire: Form
@@ -149,6 +162,7 @@ class Codebook:
     missing: Mapping[int, Text]
     columns: tuple[Column, ...]
     references: tuple[Reference, ...] = ()
+    parts: Parts | None = None
 
     def centre(self, code: str) -> Centre:
         return next(centre for centre in self.centres if centre.code == code)
@@ -190,6 +204,7 @@ def parse_codebook(raw: Mapping[str, Any]) -> Codebook:
         missing={int(code): text for code, text in raw["missing"].items()},
         columns=tuple(_known(Column, column) for column in raw["columns"]),
         references=tuple(_known(Reference, reference) for reference in raw.get("references") or ()),
+        parts=_parts(raw.get("parts")),
     )
 
 
@@ -235,7 +250,20 @@ def _item(raw: Mapping[str, Any]) -> Item:
         options=tuple(Option(int(option["code"]), option["text"]) for option in raw.get("options") or ()),
         columns=tuple(raw.get("columns") or ()),
         text_sha256=str(raw.get("text_sha256") or ""),
+        inclusion=_inclusion(raw.get("inclusion", "1"), raw["code"]),
     )
+
+
+def _inclusion(raw: Any, code: str) -> Fraction:
+    """An item that nobody can be asked has no estimate: refused, rather than left out in silence."""
+    found = Fraction(str(raw))
+    if not 0 < found <= 1:
+        raise ValueError(f"item {code} is asked with probability {str(raw)[:40]}, not above 0 and at most 1")
+    return found
+
+
+def _parts(raw: Mapping[str, Any] | None) -> Parts | None:
+    return None if raw is None else _known(Parts, {**raw, "factors": tuple(raw["factors"])})
 
 
 def _known(kind: type[T], raw: Mapping[str, Any]) -> T:

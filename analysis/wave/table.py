@@ -208,7 +208,8 @@ class _Counts:
         size = len(domains.codes)
         valid, n, alike = answers.counted(measure, domains.of_row, size)
         at = domains.of_row[valid]
-        one, two = (np.bincount(at, weights=weight[valid] ** power, minlength=size) for power in (1, 2))
+        own = (weight * answers.expansion(measure))[valid]
+        one, two = (np.bincount(at, weights=own**power, minlength=size) for power in (1, 2))
         kish = np.divide(one**2, two, out=np.zeros(size), where=two > 0)
         return cls(n.tolist(), kish.tolist(), alike.tolist())
 
@@ -256,6 +257,7 @@ def _estimates(table: Table, rules: UsedRules, domains: Domains) -> _Found:
         by=by,
         level=level,
         areas=len(answers.spec.areas) > 1,
+        inclusion=answers.chances(answers.spec.items),
     )
     overall = table.extract.codebook.roles.get("overall")
     if not overall:
@@ -297,6 +299,8 @@ def factor_shares(table: Table, shown: Sequence[Score]) -> dict[str, dict[str, f
     answers = table.answers
     weight = table.design.weight if table.design else np.ones(table.n)
     valid = (answers.codes > 0).astype(np.float64)
+    if answers.inclusion is not None:
+        valid /= answers.inclusion
     shares: dict[str, dict[str, float]] = {}
     rows = [row for row in shown if row.domain_kind in BY_FIELD]
     few = {row.domain for row in rows if row.n is None and row.measure.startswith("factor:")}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cached_property
 from itertools import combinations
 from math import comb
@@ -191,6 +192,12 @@ class Questionnaire:
         if self.parts is None or not 1 <= number <= self.parts.of:
             raise KeyError("no part of this form")
         return {self.parts.name: (number, self.parts.of)}
+
+    def inclusion(self, item: Item) -> Fraction:
+        """The probability with which a citizen is asked the item who is asked a part."""
+        if self.parts is None or item.factor not in self.parts.factors:
+            return Fraction(1)
+        return Fraction(self.parts.draw, len(self.parts.factors))
 
     @cached_property
     def _left_out(self) -> tuple[frozenset[str], ...]:

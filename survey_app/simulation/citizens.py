@@ -17,7 +17,7 @@ from survey_app.model import VIETNAM, Wave
 from survey_app.population import Answers, Visits, World
 from survey_app.population.world import Form, Ints
 from survey_app.problems import Problem, SipasError
-from survey_app.questionnaire import Condition, Item, Questionnaire, asked
+from survey_app.questionnaire import Condition, Item, Part, Questionnaire, asked
 
 DECLINED = -3
 OPENS, SHUTS = time(7, 30), time(16, 30)
@@ -104,6 +104,7 @@ class _Writer:
         self.assisted = self.rng.random(n) < np.where(visits.age == 4, 0.35, 0.04)
         self.no_field = self.rng.random(n) < model.answering.decline
         self.recruited = self.rng.choice(3, size=n, p=[0.72, 0.08, 0.20])
+        self.forms = self._forms(n)
         self.column = {code: place for place, code in enumerate(world.form.items)}
         self.column[questionnaire.roles["overall"]] = len(world.form.items)
         self.drawn = {item.code: self._drawn(item) for item in questionnaire.items if item.kind == "choice"}
@@ -120,8 +121,9 @@ class _Writer:
         return local.astimezone(UTC)
 
     def response(self, row: int, seq: int, broken: bool) -> Mapping[str, Any]:
-        answers = {} if broken else self._answers(row)
-        durations = self._durations(row, answers, broken)
+        form, part = self.forms[row]
+        answers = {} if broken else self._answers(form, row)
+        durations = self._durations(form, row, answers, broken)
         start = self.start(row)
         end = start + timedelta(milliseconds=sum(durations.values()) + 900)
         return {
@@ -136,7 +138,7 @@ class _Writer:
             "mode": "assisted" if self.assisted[row] else "kiosk",
             "recruitment": ("walk_up", "invited", "staff_asked")[self.recruited[row]],
             "disposition": "broken_off" if broken else "complete",
-            "part": None,
+            "part": part,
             "answers": answers,
             "started": _stamp(start),
             "submitted": _stamp(end),
@@ -144,10 +146,19 @@ class _Writer:
             "paradata": {"simulated": 1, "items_seen": len(durations), "changes": int(self.rng.poisson(0.4))},
         }
 
-    def _answers(self, row: int) -> dict[str, Any]:
+    def _forms(self, n: int) -> list[tuple[Questionnaire, Part | None]]:
+        """The form as each citizen meets it, and the part drawn; drawn apart, so that other forms' waves stay the same."""
+        whole = self.questionnaire
+        if whole.parts is None:
+            return [(whole, None)] * n
+        every = [(whole.as_drawn(part), part) for part in map(whole.part, range(1, whole.parts.of + 1))]
+        drawn = np.random.default_rng([self.world.seed, 6]).integers(0, len(every), n)
+        return [every[number] for number in drawn]
+
+    def _answers(self, form: Questionnaire, row: int) -> dict[str, Any]:
         given: dict[str, Any] = {}
-        for item in self.questionnaire.items:
-            if item.code == self.questionnaire.roles.get("field") or not asked(self.questionnaire, item, given):
+        for item in form.items:
+            if item.code == self.questionnaire.roles.get("field") or not asked(form, item, given):
                 continue
             source = self.sources.get(item.code)
             value = source(row) if source else self._other(item, row)
@@ -209,11 +220,11 @@ class _Writer:
             return int(self.rng.integers(low, high + 1))
         return item.options[int(self.rng.integers(len(item.options)))].code
 
-    def _durations(self, row: int, answers: Mapping[str, Any], broken: bool) -> dict[str, int]:
+    def _durations(self, form: Questionnaire, row: int, answers: Mapping[str, Any], broken: bool) -> dict[str, int]:
         """Milliseconds an item; someone who walks away saw only the first few."""
         seen = list(answers)
         if broken:
-            order = [item.code for item in self.questionnaire.items if not item.ask_if]
+            order = [item.code for item in form.items if not item.ask_if]
             seen = order[: int(self.rng.integers(1, max(2, len(order) - 2)))]
         middle = 350.0 if self.speeder[row] else 3200.0
         spent = middle * np.exp(0.45 * self.rng.standard_normal(len(seen)))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 ENVELOPE = (
     "centre", "field", "local_day", "disposition", "mode", "recruitment", "language", "late", "after_close", "clock",
-    "psu", "device",
+    "psu", "part", "device",
 )  # fmt: skip
 
 

@@ -1,0 +1,152 @@
+"""A counter wave of a form in parts: every row by each item's own weights, and what does not fit is refused."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from analysis.errors import AnalysisError
+from analysis.wave.extract import Extract, read_extract
+from analysis.wave.rules import ScoreOptions
+from analysis.wave.scores import score_wave
+from analysis.wave.wave_result import WaveResult
+from tests import extracts
+
+DRAWN = [(a, b) for place, a in enumerate("ABCDE") for b in "ABCDE"[place + 1 :]]
+Change = Callable[[dict[str, Any]], None]
+
+
+def draw(columns: dict[str, Any], whole: float, seed: int = 5) -> None:
+    """Leave each response two factors of the five; a share of them everything."""
+    rng = np.random.default_rng(seed)
+    n = len(columns["centre"])
+    part, everything = rng.integers(0, 10, n), rng.random(n) < whole
+    named = [None if asked else f"{number + 1}/10" for number, asked in zip(part, everything, strict=True)]
+    columns["part"] = np.array(named, dtype=object)
+    for item in extracts.ITEMS:
+        asked = everything | np.array([item[3] in drawn for drawn in DRAWN])[part]
+        columns[item] = np.where(asked, columns[item], -5)
+
+
+def in_parts(columns: dict[str, Any], register: list[dict[str, Any]]) -> dict[str, Any]:
+    """The codebook of such a form."""
+    book = extracts.codebook("2026-q4", columns, register)
+    items = [item | {"inclusion": "2/5" if item["code"] in extracts.ITEMS else "1"} for item in book["items"]]
+    return book | {"items": items, "parts": {"name": "factors", "factors": list("ABCDE"), "draw": 2, "of": 10}}
+
+
+def extract_of(folder: Path, whole: float = 0.25, change: Change = lambda columns: None) -> Extract:
+    columns, register = extracts.many(4000, days=20)
+    draw(columns, whole)
+    change(columns)
+    return read_extract(extracts.put(folder, columns, register, in_parts(columns, register)))
+
+
+@pytest.fixture(scope="module")
+def extract(tmp_path_factory: pytest.TempPathFactory) -> Extract:
+    return extract_of(tmp_path_factory.mktemp("parts"))
+
+
+@pytest.fixture(scope="module")
+def result(extract: Extract) -> WaveResult:
+    return score_wave(extract)
+
+
+@pytest.fixture(scope="module")
+def asked_everything(tmp_path_factory: pytest.TempPathFactory) -> WaveResult:
+    """The same responses, before anything was left out."""
+    columns, register = extracts.many(4000, days=20)
+    return score_wave(read_extract(extracts.write(tmp_path_factory.mktemp("whole"), columns, register)))
+
+
+def own_weights(extract: Extract, result: WaveResult, item: str) -> tuple[Any, Any]:
+    """Valid codes of an item and the weights over the chance of being asked, written out."""
+    rows = result.weighting.rows
+    codes = extract.column(item)[rows]
+    chance = np.where([part is None for part in extract.column("part")[rows]], 1.0, 2 / 5)
+    return codes[codes > 0], (result.weighting.design.weight / chance)[codes > 0]
+
+
+def test_items_and_index_by_their_own_weights(extract: Extract, result: WaveResult) -> None:
+    top = bottom = 0.0
+    for item in extracts.ITEMS:
+        codes, weight = own_weights(extract, result, item)
+        row = result.score("all", f"item:{item}")
+        assert row is not None and row.n == len(codes)
+        assert row.value == pytest.approx(100 * np.average(codes >= 4, weights=weight), rel=1e-12)
+        top, bottom = top + weight[codes >= 4].sum(), bottom + weight.sum()
+    index = result.score()
+    assert index is not None and index.value == pytest.approx(100 * top / bottom, rel=1e-12)
+    rows = result.weighting.rows
+    answered = np.any([extract.column(item)[rows] > 0 for item in extracts.ITEMS], axis=0)
+    assert index.n == answered.sum() and index.responses == rows.sum()
+
+
+def test_the_shares_of_factors_are_those_of_a_form_asked_whole(
+    asked_everything: WaveResult, result: WaveResult
+) -> None:
+    for factor, share in asked_everything.factor_shares["all"].items():
+        assert result.factor_shares["all"][factor] == pytest.approx(share, abs=0.04)
+
+
+@pytest.mark.parametrize("roll_up", ["item_mean", "factor_mean", "area_mean"])
+def test_every_roll_up_is_had(extract: Extract, roll_up: Any) -> None:
+    found = score_wave(extract, ScoreOptions(roll_up=roll_up)).score()
+    assert found is not None and found.value is not None and found.se is not None and found.se > 0
+
+
+def test_the_estimates_are_near_those_of_everybody_asked_everything(
+    asked_everything: WaveResult, result: WaveResult
+) -> None:
+    """Differences of the size of the SE that the draw adds; the overall question, asked of everybody, has none."""
+    seen = 0
+    for row in asked_everything.scores:
+        other = result.find(*row.key)
+        if row.domain_kind != "all" or row.value is None or other is None or other.value is None:
+            continue
+        assert row.se is not None and other.se is not None
+        seen += 1
+        assert abs(other.value - row.value) < 4 * other.se, row.measure
+        if row.measure == "overall":
+            assert (other.value, other.se, other.n) == (row.value, row.se, row.n)
+        elif row.measure.startswith("item:"):
+            assert other.se > row.se, row.measure
+    assert seen == 2 + 5 + 16
+
+
+def lacks_more(columns: dict[str, Any]) -> None:
+    columns["II.A1"][[part is None for part in columns["part"]].index(True)] = -5
+
+
+def lacks_nothing(columns: dict[str, Any]) -> None:
+    row = columns["part"].tolist().index("1/10")
+    for item in extracts.ITEMS:
+        columns[item][row] = 4
+
+
+@pytest.mark.parametrize("change", [lacks_more, lacks_nothing])
+def test_rows_that_do_not_fit_their_part_are_refused(tmp_path: Path, change: Change) -> None:
+    def spoil(columns: dict[str, Any]) -> None:
+        columns["VISIT"] = np.full(len(columns["VISIT"]), extracts.RECEIVED)
+        change(columns)
+
+    with pytest.raises(AnalysisError, match="1 responses lack other items than the part they were asked"):
+        score_wave(extract_of(tmp_path, change=spoil))
+
+
+@pytest.mark.parametrize("chance", ["0", "-1/2", "3/2", "x", "1/0"])
+def test_an_item_that_nobody_can_be_asked_is_refused(tmp_path: Path, chance: str) -> None:
+    columns, register = extracts.many(200)
+    draw(columns, 0.0)
+    book = in_parts(columns, register)
+    book["items"][3]["inclusion"] = chance
+    with pytest.raises(AnalysisError, match="the codebook cannot be read"):
+        read_extract(extracts.put(tmp_path, columns, register, book))
+
+
+def test_an_extract_in_parts_without_the_column_is_refused(tmp_path: Path) -> None:
+    columns, register = extracts.many(200)
+    with pytest.raises(AnalysisError, match="columns are missing: part"):
+        read_extract(extracts.put(tmp_path, columns, register, in_parts(columns, register)))
