@@ -35,6 +35,7 @@ SCALE = [
 ]
 RULES = {"item_method": "top2", "roll_up": "pooled", "weighting": "rake", "minimum_cell": 20, "reference_line": 85}
 RULES |= {"level": 95, "margins": ["centre", "field"]}
+ODD = ("burst", "night", "straight_line", "surge", "fast")
 FIRST_DAY = date(2026, 10, 1)
 
 Row = Mapping[str, Any]
@@ -223,13 +224,14 @@ def put(
     words: Mapping[str, Any],
     frame: Mapping[str, Any] | None = None,
     codes: Sequence[str] = CODES,
+    fieldwork: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write files and manifest as they are given, right or wrong, under the name that the manifest makes."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     types = {"local_day": pa.date32(), "late": pa.bool_(), "after_close": pa.bool_(), "clock": pa.bool_()}
-    types |= {name: pa.int8() for name in codes}
+    types |= {name: pa.int8() for name in (*codes, *ODD)}
     types |= {"base_weight": pa.float64()}
     plain = {name: np.asarray(values).tolist() for name, values in columns.items()}
     arrays = {name: pa.array(values, types.get(name, pa.string())) for name, values in plain.items()}
@@ -246,6 +248,12 @@ def put(
         pq.write_table(
             pa.table({name: pa.array(list(values), kinds.get(name, pa.string())) for name, values in frame.items()}),
             parts / "frame.parquet",
+        )
+    if fieldwork is not None:
+        days = {"centre": pa.string(), "local_day": pa.date32()}
+        pq.write_table(
+            pa.table({name: pa.array(list(values), days.get(name, pa.int64())) for name, values in fieldwork.items()}),
+            parts / "fieldwork.parquet",
         )
     (parts / "codebook.json").write_text(json.dumps(words, ensure_ascii=False), encoding="utf-8")
     manifest = {

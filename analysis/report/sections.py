@@ -8,6 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analysis.report import tables
+from analysis.report.fieldwork import (
+    fieldwork_sentences,
+    fieldwork_tables,
+    invitation_sentences,
+    odd_sentences,
+    odd_tables,
+)
 from analysis.report.findings import tipping_sentence, verdict_sentence
 from analysis.report.reading import CounterReading
 from analysis.report.table import Table
@@ -142,7 +149,7 @@ def sections(reading: CounterReading, truth: Mapping[str, Any] | None) -> tuple[
         Section(
             "responses",
             words("head.responses"),
-            (silent_sentence(reading),),
+            (silent_sentence(reading), *invitation_sentences(reading)),
             "responses",
             (tables.response_table(reading),),
         ),
@@ -167,7 +174,19 @@ def sections(reading: CounterReading, truth: Mapping[str, Any] | None) -> tuple[
             plot="weights",
             tables=(diagnostics_table(reading), *joining_tables(reading)),
         ),
+        *_asked(reading),
         Section("method", words("head.method"), tables=(error_table(reading),), definitions=_method(reading)),
+    )
+
+
+def _asked(reading: CounterReading) -> tuple[Section, ...]:
+    """Who was asked, and what came in oddly; nothing of extracts that do not say."""
+    words = reading.words
+    said = ((fieldwork_sentences, fieldwork_tables, "fieldwork"), (odd_sentences, odd_tables, "odd"))
+    return tuple(
+        Section(name, words(f"head.{name}"), sentences(reading), tables=found)
+        for sentences, tables_of, name in said
+        if (found := tables_of(reading))
     )
 
 

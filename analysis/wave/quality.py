@@ -1,6 +1,6 @@
 """What was left out of the estimates, and why, in numbers and words.
 
-Public: left_out, accounted, quality_json.
+Public: left_out, accounted, quality_json, fieldwork_shown.
 """
 
 from collections import Counter
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.wave.additive import HIDDEN_TOGETHER
 from analysis.wave.counter import DISPOSITIONS, VISITS, Targets
 from analysis.wave.extract import Extract
+from analysis.wave.fieldwork import COUNTS, Fieldwork, by_centre, summed
 from analysis.wave.rules import SIMULATED, Visit, notice
 from analysis.wave.sample import SampleWeighting
 from analysis.wave.wave_result import AnyResult, Exclusion, LeftOut, SampleResult, WaveResult
@@ -106,10 +107,40 @@ def quality_json(result: AnyResult) -> dict[str, Any]:
     if isinstance(result, WaveResult):
         content["dossiers_unrepresented"] = result.weighting.unrepresented
         content["strata_joined"] = [list(centres) for centres in result.weighting.counter.joined]
+        content["odd_answers"] = odd_json(result)
+        content["fieldwork"] = fieldwork_json(result)
     if isinstance(result, SampleResult):
         content["visits"] = visits_json(result.weighting)
         content["strata_joined"] = [list(strata) for strata in result.weighting.strata_joined]
     return content
+
+
+def odd_json(result: WaveResult) -> dict[str, Any] | None:
+    """Responses with each flag, and whether the headline could be given without them; null in older extracts."""
+    odd = result.odd
+    if odd is None:
+        return None
+    rows = {row.measure: asdict(row) for row in odd.without}
+    return {"completed": odd.completed, "flagged": dict(odd.flagged), "left_out": odd.left_out, "without": rows}
+
+
+def fieldwork_shown(result: WaveResult) -> bool:
+    """Not where a count of field work had to be blanked to protect a table too small to be counted."""
+    hidden = any(one.count is None for one in result.left_out.reasons if one.reason in FIELDWORK)
+    return bool(result.extract.fieldwork) and not hidden
+
+
+def fieldwork_json(result: WaveResult) -> dict[str, Any] | None:
+    """Counts and rates, in all and by centre; null where they are not shown."""
+    if not fieldwork_shown(result):
+        return None
+    rows = result.extract.fieldwork
+    return {"all": _rates(summed(rows)), "centres": {code: _rates(one) for code, one in by_centre(rows).items()}}
+
+
+def _rates(work: Fieldwork) -> dict[str, Any]:
+    counts = {name: getattr(work, name) for name in COUNTS}
+    return counts | {name: getattr(work, name) for name in ("response_rate", "refusal_rate", "break_off_rate")}
 
 
 def visits_json(weighting: SampleWeighting) -> list[dict[str, Any]]:

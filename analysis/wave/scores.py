@@ -15,6 +15,7 @@ from analysis.errors import AnalysisError, Problem
 from analysis.wave.counter import CounterDesign, Targets, counter_design, targets
 from analysis.wave.extract import Extract
 from analysis.wave.judging import judge, with_verdict
+from analysis.wave.odd import odd_answers
 from analysis.wave.publication import Cell, publish, suppress_tables
 from analysis.wave.quality import left_out
 from analysis.wave.register import Register, register_of
@@ -76,6 +77,9 @@ def score_wave(
         first_rule=again(_first_rule(extract, main, rules, register)),
         week_se=_week_se(by_week, rules, shown),
         verdicts=judged,
+        odd=odd_answers(
+            extract, chosen, main.rows, lambda kept: again(_headline(extract, weigh, kept, rules, register))
+        ),
     )
 
 
@@ -154,6 +158,14 @@ def _first_rule(extract: Extract, main: Table, rules: UsedRules, register: Regis
     if {"method", "minimum"} & set(rules.changed):
         main = _weighted(extract, weight_to_register(extract, first.method, register=register), register)
     return table_cells(main, first, MEASURES)
+
+
+def _headline(
+    extract: Extract, weigh: "partial[Weighting]", kept: Targets, rules: UsedRules, register: Register | None
+) -> tuple[Cell, ...]:
+    """Index and overall for all, of some of the responses."""
+    table = _weighted(extract, weigh("received", chosen=kept), register)
+    return tuple(cell for cell in table_cells(table, rules, MEASURES) if cell.score.domain_kind == "all")
 
 
 def _week_se(by_week: Table, rules: UsedRules, shown: Sequence[Score]) -> dict[tuple[str, str, str], float]:

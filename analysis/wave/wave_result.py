@@ -1,6 +1,6 @@
 """What the analysis of a wave yields, as frozen values that know no printing.
 
-Public: Score (one row of scores.csv), COLUMNS, counted, VerdictDetail, LeftOut, Exclusion; UsedRules; Result and its
+Public: Score (one row of scores.csv), COLUMNS, counted, VerdictDetail, LeftOut, Exclusion, OddAnswers; UsedRules; Result and its
 two kinds, WaveResult (a counter wave) and SampleResult; AnyResult.
 """
 
@@ -18,6 +18,7 @@ __all__ = [
     "AnyResult",
     "Exclusion",
     "LeftOut",
+    "OddAnswers",
     "Result",
     "SampleResult",
     "Score",
@@ -109,6 +110,20 @@ class VerdictDetail:
 
 
 @dataclass(frozen=True)
+class OddAnswers:
+    """Completed responses that came in oddly, given before the closing, and the headline without them.
+
+    flagged : flag -> responses; left_out : with any flag that leaves a response out of `without`
+    without : index and overall of all by the other responses, weighted anew; empty where too few would be left out or left
+    """
+
+    flagged: Mapping[str, int]
+    completed: int
+    left_out: int
+    without: tuple[Score, ...]
+
+
+@dataclass(frozen=True)
 class Result:
     """What every report shows. All rows went through publication: what is None here must not be shown anywhere.
 
@@ -153,6 +168,7 @@ class WaveResult(Result):
     filed, asked : rows of scores_filed.csv, scores_asked.csv
     sensitivity : index and overall with weights from 1/(1 + times had to come back)
     week_se : (domain_kind, domain, measure) -> SE with PSU = centre x ISO week
+    odd : None where the extract has no flags of odd answers
     """
 
     weighting: Weighting
@@ -160,6 +176,7 @@ class WaveResult(Result):
     asked: tuple[Score, ...]
     sensitivity: tuple[Score, ...]
     week_se: Mapping[tuple[str, str, str], float]
+    odd: OddAnswers | None = None
 
 
 @dataclass(frozen=True)
