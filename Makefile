@@ -80,6 +80,7 @@ bench: $(VENV)/dev.stamp
 	@$(BIN)/python -m benchmarks.backup
 	@$(BIN)/python -m benchmarks.sample_waves
 	@$(BIN)/python -m benchmarks.simulation_study
+	@$(BIN)/python -m benchmarks.odd_answers --write
 	@$(BIN)/python -m benchmarks.coverage --write
 	@$(BIN)/python -m benchmarks.speed --write
 	@$(BIN)/python -m benchmarks.hundred_million --write

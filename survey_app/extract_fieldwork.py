@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 ODD_LABELS: Mapping[str, Mapping[str, str]] = {
     "burst": {
-        "vi": "1: một trong ít nhất 6 phiếu hoàn thành trong 6 phút trên cùng thiết bị",
-        "en": "1: one of six or more forms completed within six minutes on one device",
+        "vi": "1: một trong ít nhất 6 phiếu hoàn thành trong 5 phút trên cùng thiết bị",
+        "en": "1: one of six or more forms completed within five minutes on one device",
     },
     "night": {"vi": "1: trả lời ngoài khoảng 6–19 giờ", "en": "1: given outside 6:00–19:00"},
     "straight_line": {

@@ -14,8 +14,8 @@ from statistics import median
 
 FLAGS = ("burst", "night", "straight_line", "surge", "fast")
 
-BURST_COUNT, BURST_TIME = 6, timedelta(minutes=6)
-"""Six forms of one tablet completed within six minutes: five changes of person in 72 seconds each, form included. The
+BURST_COUNT, BURST_TIME = 6, timedelta(minutes=5)
+"""Six forms of one tablet completed within five minutes: five changes of person in 60 seconds each, form included. The
 16 items alone take a reader about a minute; one tablet serves one citizen at a time."""
 
 OPENS, CLOSES = time(6, 0), time(19, 0)

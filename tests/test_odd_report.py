@@ -108,7 +108,12 @@ def test_the_rates_stand_in_the_annex_by_centre_and_in_one_sentence(
     centres = by_centre(result.extract.fieldwork)
     assert len(table) == 7
     for code, work in centres.items():
-        assert table[f"Xã {code}"][:4] == [str(work.complete), str(work.broken_off), str(work.invited), str(work.refused)]
+        assert table[f"Xã {code}"][:4] == [
+            str(work.complete),
+            str(work.broken_off),
+            str(work.invited),
+            str(work.refused),
+        ]
     assert quality_json(result)["fieldwork"]["all"]["response_rate"] == 0.7
     assert summed(centres.values()).invited == 100
 

@@ -59,7 +59,7 @@ def holds(given: Sequence[Given], flag: str) -> list[bool]:
 # ---- each flag at its threshold
 
 
-def test_a_burst_is_six_forms_of_one_device_in_six_minutes() -> None:
+def test_a_burst_is_six_forms_of_one_device_in_five_minutes() -> None:
     seconds = BURST_TIME.total_seconds() / (BURST_COUNT - 1)
     assert holds(every(seconds, BURST_COUNT), "burst") == [True] * BURST_COUNT
     assert holds(every(seconds + 1, BURST_COUNT), "burst") == [False] * BURST_COUNT
@@ -272,7 +272,7 @@ def test_the_command_says_what_to_look_at_and_then_counts(run: Run) -> None:
     assert lines[0] == "90 completed responses; flagged: burst 40, night 40, straight_line 40, surge 40, fast 40"
     assert lines[1] == "1 day of a device to look at:"
     assert lines[2].strip() == (
-        "00691-1 on 2026-10-16: 40 of 40 forms came in bursts of six or more within six minutes"
+        "00691-1 on 2026-10-16: 40 of 40 forms came in bursts of six or more within five minutes"
     )
     assert "00691-1 on 2026-10-16: 40 forms; 5 are usual" in out
     assert lines[-1].split() == ["2026-10-16", "00691-1", "00691", "40", "40", "40", "40", "40", "40"]

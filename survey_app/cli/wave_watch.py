@@ -112,7 +112,7 @@ def odd(id: str, as_json: bool) -> None:
 
 
 _SAID = {
-    "burst": "{count} of {responses} forms came in bursts of six or more within six minutes",
+    "burst": "{count} of {responses} forms came in bursts of six or more within five minutes",
     "night": "{count} of {responses} forms were given outside 6:00–19:00",
     "straight_line": "{count} of {responses} forms have one answer throughout; {usual:.1f} are usual",
     "surge": "{responses} forms; {usual:.0f} are usual",
