@@ -15,6 +15,7 @@ import pytest
 from survey_app import swapping
 from survey_app.backup import BackupError, make_backup, restore
 from survey_app.cli.backup import _states
+from survey_app.pin import Pin
 from survey_app.problems import SipasError
 from survey_app.settings import Settings
 from survey_app.store import DeviceRevoked, Store
@@ -122,7 +123,7 @@ def test_the_audit_names_the_backup_and_every_head_given_up(ground: Ground) -> N
     assert dataclasses.asdict(heads["q4"]) in given_up["q4"]
     assert dataclasses.asdict(heads["#events"]) in given_up["#events"]
     assert event.detail["manifest_sha256"] and event.detail["responses_given_up"] == 3
-    assert done.remains and (done.remains.responses, done.remains.without_number) == (3, 1)
+    assert done.remains and (done.remains.responses, done.remains.unsendable) == (3, 1)
 
 
 def test_a_witness_that_the_restore_does_not_explain_is_still_named(ground: Ground) -> None:
@@ -219,6 +220,68 @@ def test_a_response_whose_number_has_arrived_already_is_asked_for_by_name(ground
     with Store.open(Settings.load(ground.instance), write=False) as store:
         (event,) = store.events(["restored"])
     assert event.detail["resend"] == {ground.device.id: [twice.uuid]}
+
+
+def test_what_only_a_revoked_device_had_no_device_sends_again(ground: Ground) -> None:
+    with Store.open(ground.settings) as store:
+        store.revoke_device(ground.device.id)
+    done = restore(ground.made.path, ground.instance)
+    assert done.remains and (done.remains.responses, done.remains.unsendable) == (3, 3)
+
+
+# ---- PINs
+
+
+def a_pin(mark: str) -> Pin:
+    return Pin(mark * 32, 600_000, mark * 64)
+
+
+def test_pins_set_changed_or_removed_since_stay_so(ground: Ground) -> None:
+    with Store.open(ground.settings) as store:
+        for centre in ("00691", "00694"):
+            store.set_pin(centre, a_pin("a"))
+    made = make_backup(ground.settings)
+    with Store.open(ground.settings) as store:
+        store.set_pin("00691", a_pin("b"))
+        store.remove_pin("00694")
+        store.set_pin("TINH", a_pin("c"))
+        store.set_pin("TINH", a_pin("d"))
+    assert restore(made.path, ground.instance).pins == ("00691", "00694", "TINH")
+    with Store.open(Settings.load(ground.instance), write=False) as store:
+        assert [store.pin(centre) for centre in ("00691", "00694", "TINH")] == [a_pin("b"), None, a_pin("d")]
+    assert ground.again() == ()
+
+
+def test_a_pin_that_nobody_touched_since_is_that_of_the_backup(ground: Ground) -> None:
+    with Store.open(ground.settings) as store:
+        store.set_pin("00691", a_pin("a"))
+    made = make_backup(ground.settings)
+    assert restore(made.path, ground.instance).pins == ()
+    with Store.open(Settings.load(ground.instance), write=False) as store:
+        assert store.pin("00691") == a_pin("a")
+    assert ground.again() == ()
+
+
+def test_a_pin_exchanged_behind_the_programs_back_does_not_come_along(ground: Ground) -> None:
+    with Store.open(ground.settings) as store:
+        store.set_pin("00691", a_pin("a"))
+    tamper(ground.settings, f"UPDATE centre_pin SET hash = '{'e' * 64}'")
+    assert restore(ground.made.path, ground.instance).pins == ()
+    with Store.open(Settings.load(ground.instance), write=False) as store:
+        assert store.pin("00691") is None
+    assert ground.again() == ()
+
+
+def test_contacts_are_those_of_the_backup_and_go_on(ground: Ground) -> None:
+    with Store.open(ground.settings, write=False) as store:
+        before = store.contacts(ground.device.id)
+    restore(ground.made.path, ground.instance)
+    with Store.open(Settings.load(ground.instance)) as store:
+        (day,) = store.contacts(ground.device.id)
+        assert 0 < day.contacts < before[0].contacts
+        record(store, ground.device, response(6))
+        assert store.contacts(ground.device.id)[0].contacts == day.contacts + 1
+    assert ground.again() == ()
 
 
 # ---- the command

@@ -79,7 +79,7 @@ def test_after_a_restore_the_devices_close_the_gap(tmp_path: Path) -> None:
         done = restore(made.path, settings.instance)
         assert 0 < kept < DEVICES * BEFORE, "the backup was made in the middle"
         assert len(stored(settings)) == kept
-        assert done.remains and (done.remains.responses, done.remains.without_number) == (len(sent) - kept, 0)
+        assert done.remains and (done.remains.responses, done.remains.unsendable) == (len(sent) - kept, 0)
 
         running = start(settings, port, "--development-http")
         for tablet in tablets:

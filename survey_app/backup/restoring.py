@@ -32,7 +32,7 @@ from survey_app.model import Head, moment, stamp
 from survey_app.problems import Problem
 from survey_app.settings import FOLDERS, KEY, Settings
 from survey_app.store import Store, StoreError
-from survey_app.store.copying import Remains, bring_along, link_at, remains_of, use_wal
+from survey_app.store.copying import Remains, bring_along, bring_pins_along, link_at, remains_of, use_wal
 from survey_app.verification import verify
 from survey_app.verification.witnesses import read_backups, read_heads_log, read_manifests
 
@@ -57,6 +57,8 @@ class Restored:
     remains: Remains | None
     devices: Mapping[str, list[str]]
     waves_given_up: tuple[str, ...]
+    pins: tuple[str, ...] = ()
+    """Centres whose PIN was set or removed since the backup, and stays so."""
 
 
 def restore(
@@ -154,6 +156,7 @@ def _restore_over(
         with Store.open(built) as store, store.group():
             given_up = _given_up(store, old, remains)
             devices = bring_along(store, remains) if remains else {}
+            pins = bring_pins_along(store, remains) if remains else []
             detail = _detail(backup, manifest, given_up) | {
                 "folder": moved_to.name if moved_to else None,
                 "heads_log_sha256": file_hash(old.heads_log) if old.heads_log.is_file() else None,
@@ -170,7 +173,7 @@ def _restore_over(
             swapping.finish(instance, alone=True)
             for name in FOLDERS:
                 (instance / name).mkdir(exist_ok=True)
-    return Restored(instance, manifest, migrated, moved_to, remains, devices, waves)
+    return Restored(instance, manifest, migrated, moved_to, remains, devices, waves, tuple(pins))
 
 
 def _refuse_anothers(backup: Path, manifest: Manifest, instance: Path) -> None:

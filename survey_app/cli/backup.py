@@ -142,10 +142,11 @@ def _outcome(done: "Restored") -> dict[str, object]:
         "migrated": list(done.migrated),
         "moved_to": str(done.moved_to) if done.moved_to else None,
         "responses_given_up": lost.responses if lost else None,
-        "of_these_no_device_sends_again": lost.without_number if lost else None,
+        "of_these_no_device_sends_again": lost.unsendable if lost else None,
         "waves_given_up": list(done.waves_given_up),
         "waves_to_open_or_close_again": _states(lost.states) if lost else [],
         "devices_brought_along": dict(done.devices),
+        "pins_brought_along": list(done.pins),
     }
 
 

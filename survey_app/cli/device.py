@@ -32,7 +32,7 @@ def add_device(centre: str, simulated: bool, interviewer: bool, address: str | N
     """
     from survey_app.device_sheet import address_with_code, page_address
 
-    enrol_at = page_address(address) if address else None
+    enrol_at = page_address(address) if address is not None else None
     with opened_store(write=True) as store:
         added, code = store.add_device(centre, simulated, "sample" if interviewer else "counter")
         name = store.centre(centre).full_name

@@ -37,7 +37,7 @@ def sheet(
 
     if bool(centres) == everywhere:
         raise click.UsageError("Say for whom: --centre CODE (several if you like), or --all.")
-    enrol_at = page_address(address) if address else None
+    enrol_at = page_address(address) if address is not None else None
     file = (output or instance_path() / f"device-sheet-{datetime.now():%Y%m%d-%H%M%S}.html").absolute()
     with opened_store(write=True) as store:
         wanted = tuple(centre.code for centre in store.centres()) if everywhere else tuple(dict.fromkeys(centres))

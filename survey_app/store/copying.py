@@ -1,6 +1,6 @@
 """SQL for whole files: the copy of a store made while others write, and what a restore takes from the store given up.
 
-`copy_store`, `use_wal`, `schema_steps`; `Remains`, `remains_of`, `bring_along`, `link_at`.
+`copy_store`, `use_wal`, `schema_steps`; `Remains`, `remains_of`, `bring_along`, `bring_pins_along`, `link_at`.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ from pathlib import Path
 from survey_app import migrations
 from survey_app.model import Head
 from survey_app.store.connection import EVENTS, Connection, _connect, _damage_named, _ours
+from survey_app.store.pins import pin_row_hash
 
 MOST_NAMED = 10_000
 DEVICE_EVENTS = ("device_added", "device_enrolled", "device_revoked")
@@ -53,27 +54,31 @@ def schema_steps(path: Path) -> tuple[str, ...]:
 class Remains:
     """What the restored store lacks of the one given up.
 
-    `without_number`: responses that no device can send again. `resend`: by device, those that the gaps in its numbers
+    `unsendable`: responses that no device can send again: they have no number, or it is revoked. `resend`: by device, those that the gaps in its numbers
     would not bring back, because their number has arrived. `devices`: their rows, and what the audit said of them.
     `purges`: before when, and of which wave, comments were deleted. `states`: waves that were opened or closed since, and when.
+    `pins`: by centre the row of its PIN and what the audit said of it, where it was set or removed since.
     """
 
     heads: Mapping[str, Head] = field(default_factory=dict)
     waves: tuple[str, ...] = ()
     responses: int = 0
-    without_number: int = 0
+    unsendable: int = 0
     resend: Mapping[str, list[str]] = field(default_factory=dict)
     devices: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     events: tuple[tuple[str, Mapping[str, object]], ...] = ()
     purges: tuple[tuple[str, str | None], ...] = ()
     states: Mapping[str, tuple[str | None, str | None]] = field(default_factory=dict)
+    pins: Mapping[str, tuple[str, Mapping[str, object], Mapping[str, object]]] = field(default_factory=dict)
 
 
 def remains_of(old: Path, new: Path) -> Remains:
     """Compare two stores; `StoreError` where the old one cannot be read."""
     with _damage_named(old), contextlib.closing(_connect(new, "ro")) as connection:
         connection.execute("ATTACH DATABASE ? AS old", (f"{old.absolute().as_uri()}?mode=ro",))
-        count, numbered = connection.execute(f"SELECT count(*), count(seq) {_LACKING}").fetchone()
+        count, unsendable = connection.execute(
+            f"SELECT count(*), coalesce(sum({_UNSENDABLE}), 0) {_LACKING}"
+        ).fetchone()
         resend: dict[str, list[str]] = {}
         for device, uuid in connection.execute(_NOT_MISSED, (MOST_NAMED,)):
             resend.setdefault(device, []).append(uuid)
@@ -83,17 +88,19 @@ def remains_of(old: Path, new: Path) -> Remains:
             _heads(connection),
             tuple(id for (id,) in waves),
             count,
-            count - numbered,
+            unsendable,
             resend,
             devices,
             events,
             _purges(connection),
             {id: (opened, closed) for id, opened, closed in connection.execute(_STATES)},
+            _pins(connection),
         )
 
 
 _STATES = """SELECT was.id, was.opened, was.closed FROM old.wave AS was JOIN main.wave AS now ON now.id = was.id
     WHERE was.status <> now.status ORDER BY was.id"""
+_UNSENDABLE = "seq IS NULL OR EXISTS (SELECT 1 FROM old.device WHERE id = lost.device AND revoked IS NOT NULL)"
 _LACKING = "FROM old.response AS lost WHERE NOT EXISTS (SELECT 1 FROM main.response WHERE uuid = lost.uuid)"
 _NOT_MISSED = f"""SELECT device, uuid {_LACKING} AND seq IS NOT NULL AND (
     EXISTS (SELECT 1 FROM main.response AS kept WHERE kept.device = lost.device AND kept.seq = lost.seq)
@@ -143,6 +150,41 @@ def _purges(connection: sqlite3.Connection) -> tuple[tuple[str, str | None], ...
             " WHERE kind = 'comments_purged' AND (wave IS NULL OR wave IN (SELECT id FROM main.wave)) ORDER BY number"
         )
     )
+
+
+def _pins(connection: sqlite3.Connection) -> dict[str, tuple[str, Mapping[str, object], Mapping[str, object]]]:
+    """Kind of event, row (empty: removed) and detail. A row that its own audit does not know stays behind."""
+    if not connection.execute("SELECT 1 FROM old.sqlite_schema WHERE name = 'centre_pin'").fetchone():
+        return {}
+    names = ("centre", "salt", "iterations", "hash", "since")
+    rows = {row[0]: dict(zip(names, row, strict=True)) for row in connection.execute(_PIN_ROWS)}
+    found: dict[str, tuple[str, Mapping[str, object], Mapping[str, object]]] = {}
+    for kind, detail in ((kind, json.loads(detail)) for kind, detail in connection.execute(_PIN_EVENTS)):
+        row = rows.get(detail["centre"], {})
+        if detail.get("row_sha256") == (pin_row_hash(row) if row else None):
+            found[str(detail["centre"])] = (kind, row, detail)
+    return found
+
+
+_PIN_ROWS = "SELECT centre, salt, iterations, hash, since FROM old.centre_pin"
+_PIN_EVENTS = """SELECT kind, detail FROM old.event AS last WHERE kind IN ('centre_pin_set', 'centre_pin_removed')
+    AND number = (SELECT max(number) FROM old.event WHERE kind IN ('centre_pin_set', 'centre_pin_removed')
+        AND json_extract(detail, '$.centre') = json_extract(last.detail, '$.centre'))
+    AND NOT EXISTS (SELECT 1 FROM main.event WHERE number = last.number AND chain = last.chain)"""
+"""Of each centre the last, unless the restored store knows that very event."""
+
+
+def bring_pins_along(store: Connection, remains: Remains) -> list[str]:
+    """A PIN that was changed or removed since stays so: the earlier one may be known to whom it should not be."""
+    centres = {code for (code,) in store._rows("SELECT code FROM centre")}
+    brought = {centre: said for centre, said in remains.pins.items() if centre in centres}
+    for centre, (kind, row, detail) in brought.items():
+        store._execute("DELETE FROM centre_pin WHERE centre = ?", (centre,))
+        if row:
+            marks = ", ".join("?" * len(row))
+            store._execute(f"INSERT INTO centre_pin ({', '.join(row)}) VALUES ({marks})", tuple(row.values()))
+        store._log(kind, detail)
+    return sorted(brought)
 
 
 def bring_along(store: Connection, remains: Remains) -> dict[str, list[str]]:
