@@ -7,7 +7,7 @@ INSTANCE ?= instance
 PORT ?= 8000
 
 .DEFAULT_GOAL := install
-.PHONY: demo run install test test-spark lint check browser bench audit lock clean
+.PHONY: demo run install test test-spark lint check browser tools bench audit lock clean
 
 # ---- environments: locked versions, every file checked by its hash
 $(VENV)/bin/python:
@@ -45,7 +45,7 @@ run: $(VENV)/run.stamp
 install: $(VENV)/run.stamp
 	@echo "The command is $(BIN)/sipas. To call it sipas: source $(BIN)/activate"
 
-test: $(VENV)/dev.stamp browser
+test: $(VENV)/dev.stamp browser tools
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --max-worker-restart 0
 
 # Large tables on Spark in local mode; needs Java 17 or newer.
@@ -71,10 +71,17 @@ browser:
 	       && echo "Installing Chromium …" && apt-get update -qq >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } \
 	  || { echo "The browser tests need Chromium; install it with: sudo apt-get install chromium" >&2; exit 1; }
 
+# The tests of the server's promises slow the disk down (a C compiler) and read its system calls (strace).
+tools:
+	@{ command -v cc && command -v strace; } >/dev/null \
+	  || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+	       && echo "Installing gcc and strace …" && apt-get update -qq >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq gcc libc6-dev strace >/dev/null; } \
+	  || { echo "The tests need a C compiler and strace; install them with: sudo apt-get install gcc libc6-dev strace" >&2; exit 1; }
+
 # ---- for maintainers
-bench: $(VENV)/dev.stamp
+bench: $(VENV)/dev.stamp tools
 	@$(BIN)/python -m benchmarks.chain_40000
-	@$(BIN)/python -m benchmarks.kiosks
+	@$(BIN)/python -m benchmarks.reliability --write
 	@$(BIN)/python -m benchmarks.fuzz
 	@$(BIN)/python -m benchmarks.one_writer
 	@$(BIN)/python -m benchmarks.backup

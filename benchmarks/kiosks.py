@@ -1,23 +1,13 @@
-"""How many responses a second one server takes in, and how long the slowest kiosk waits.
+"""A field of kiosks and a running server, for the benchmarks that need both: `make_field`, `body`, `serving`."""
 
-    python -m benchmarks.kiosks [--kiosks 124] [--seconds 30] [--access-log]
-
-Starts `sipas serve` on an instance of its own; each kiosk sends one response, waits for the acknowledgement (the
-commit is on disk then), and sends the next. Prints one line of JSON.
-"""
-
-import argparse
-import asyncio
 import json
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -68,53 +58,6 @@ def body(seq: int, answers: dict[str, Any]) -> bytes:
     return json.dumps({"sent_at": now, "last_seq": seq, "app": "benchmark", "responses": [one]}).encode()
 
 
-@dataclass
-class Tally:
-    """What all kiosks met together."""
-
-    waits: list[float] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
-
-
-async def kiosk(port: int, token: str, deadline: float, answers: dict[str, Any], tally: Tally) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    head = f"POST /api/v1/responses HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
-    head += "Content-Type: application/json\r\nContent-Length: "
-    seq = 0
-    while time.perf_counter() < deadline:
-        seq += 1
-        content = body(seq, answers)
-        began = time.perf_counter()
-        writer.write(f"{head}{len(content)}\r\n\r\n".encode() + content)
-        answer = await reader.readuntil(b"\r\n\r\n")
-        length = int(answer.lower().split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0])
-        told = await reader.readexactly(length)
-        tally.waits.append(time.perf_counter() - began)
-        if b" 200 " not in answer[:20] or b'"fate":"stored"' not in told:
-            tally.failures.append(told[:200].decode("utf-8", "replace"))
-    writer.close()
-
-
-async def load_server(port: int, tokens: list[str], seconds: float) -> dict[str, Any]:
-    tally = Tally()
-    answers = full_answers()
-    began = time.perf_counter()
-    await asyncio.gather(*(kiosk(port, token, began + seconds, answers, tally) for token in tokens))
-    elapsed = time.perf_counter() - began
-    waits = sorted(tally.waits)
-    return {
-        "kiosks": len(tokens),
-        "answers": len(answers),
-        "responses": len(waits),
-        "per_second": round(len(waits) / elapsed),
-        "median_ms": round(waits[len(waits) // 2] * 1000),
-        "p99_ms": round(waits[int(len(waits) * 0.99)] * 1000),
-        "worst_ms": round(waits[-1] * 1000),
-        "errors": len(tally.failures),
-        "first_error": tally.failures[:1],
-    }
-
-
 @contextmanager
 def serving(settings: Settings, *, access_log: bool) -> Iterator[tuple[int, int]]:
     """Start the server, wait until it answers; gives its port and process."""
@@ -135,30 +78,3 @@ def serving(settings: Settings, *, access_log: bool) -> Iterator[tuple[int, int]
     finally:
         server.terminate()
         server.wait()
-
-
-def cpu_seconds(pid: int) -> float:
-    """CPU time of a process and its children so far."""
-    command = ["ps", "-o", "times=", "--pid", str(pid), "--ppid", str(pid)]
-    own = subprocess.run(command, capture_output=True, text=True, check=True)
-    return float(sum(int(word) for word in own.stdout.split()))
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kiosks", type=int, default=124)
-    parser.add_argument("--seconds", type=float, default=30)
-    parser.add_argument("--access-log", action="store_true")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as directory:
-        settings, tokens = make_field(Path(directory) / "instance", options.kiosks)
-        with serving(settings, access_log=options.access_log) as (port, process):
-            result = asyncio.run(load_server(port, tokens, options.seconds))
-            result["server_cpu_ms_per_response"] = round(cpu_seconds(process) * 1000 / result["responses"], 2)
-        with Store.open(settings, write=False) as store:
-            result["stored"] = store.response_count(WAVE)
-    print(json.dumps(result))
-
-
-if __name__ == "__main__":
-    main()

@@ -13,4 +13,6 @@ class Outcome:
     bar: str
     found: str
     holds: bool
+    sound: bool
+    """Whether everything is right that does not depend on the machine's speed."""
     detail: dict[str, Any] = field(default_factory=dict)

@@ -95,7 +95,7 @@ def r5(folder: Path, short: bool) -> list[Outcome]:
     holds = not order.early and not unseen and not wrong and order.syncs > 0
     detail = {"early": order.early[:3], "unseen": len(unseen), "wrong": wrong[:3]}
     what = f"strace of the server, {devices} devices, {devices * responses} responses"
-    return [Outcome("R5", what, "the fsync before the acknowledgement, every batch", found, holds, detail)]
+    return [Outcome("R5", what, "the fsync before the acknowledgement, every batch", found, holds, holds, detail)]
 
 
 def _finished(trace: Path, server: int) -> None:

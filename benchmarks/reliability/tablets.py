@@ -28,6 +28,7 @@ class Tablet:
         self.acknowledged: set[str] = set()
         self.fates: Counter[str] = Counter()
         self.interruptions: Counter[str] = Counter()
+        self.refused: Refused | None = None
         self.reported: set[int] = set()
 
     def fill(self, count: int) -> None:
@@ -47,7 +48,9 @@ class Tablet:
                 self.send(line, self.unsent[:batch])
                 failures = 0
             except (OSError, http.client.HTTPException) as error:
-                self.interruptions[type(error).__name__] += 1
+                self.interruptions[str(error.status) if isinstance(error, Refused) else type(error).__name__] += 1
+                if isinstance(error, Refused):
+                    self.refused = error
                 line = self._given_up(line)
                 failures += 1
                 time.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.02 * 2**failures)))
@@ -73,9 +76,7 @@ class Tablet:
             self.fates[result["fate"]] += 1
             self.acknowledged.add(result["uuid"])
         settled = {result["uuid"] for result in told["results"]}
-        missing = {
-            seq for first, last in told["missing"] for seq in range(first, last + 1) if seq in self.outbox
-        }
+        missing = {seq for first, last in told["missing"] for seq in range(first, last + 1) if seq in self.outbox}
         again = missing | {seq for seq, one in self.outbox.items() if one["uuid"] in told["resend"]}
         self.reported |= missing
         left = [seq for seq in self.unsent if self.outbox[seq]["uuid"] not in settled]
