@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from analysis.errors import AnalysisError
+from analysis.report import write_report
+from analysis.wave.about import about
 from analysis.wave.extract import Extract, read_extract
 from analysis.wave.rules import ScoreOptions
 from analysis.wave.scores import score_wave
@@ -150,3 +152,21 @@ def test_an_extract_in_parts_without_the_column_is_refused(tmp_path: Path) -> No
     columns, register = extracts.many(200)
     with pytest.raises(AnalysisError, match="columns are missing: part"):
         read_extract(extracts.put(tmp_path, columns, register, in_parts(columns, register)))
+
+
+def test_rows_page_and_notes_say_that_a_part_was_asked(tmp_path: Path, result: WaveResult) -> None:
+    index, overall = result.score(), result.score("all", "overall")
+    assert index is not None and "; parts=2/5" in index.note
+    assert overall is not None and "parts=" not in overall.note, "everybody is asked the overall question"
+    assert about(result)["rules"]["parts"]["draw"] == 2
+    for language, said in (
+        ("vi", "Mỗi người được hỏi 2 trong 5 nhóm câu hỏi"),
+        ("en", "Each citizen was asked 2 of 5 groups"),
+    ):
+        write_report(result, tmp_path / language, language=language)
+        assert said in next((tmp_path / language).glob("report*.html")).read_text(encoding="utf-8")
+
+
+def test_a_wave_asked_whole_says_nothing_of_parts(asked_everything: WaveResult) -> None:
+    assert not any("parts=" in row.note for row in asked_everything.scores)
+    assert "parts" not in about(asked_everything)["rules"]

@@ -89,6 +89,28 @@ def test_every_response_is_valid_by_its_own_form(settings: Settings) -> None:
     assert {"complete", "broken_off", 1, 2, 3} <= seen
 
 
+def test_a_form_in_parts_is_answered_in_parts(settings: Settings) -> None:
+    """Every part is drawn, each answered response is valid by the whole form and carries nothing it was not asked."""
+    form = load(shipped()["counter-short", "1"])
+    with Store.open(settings) as store:
+        store.close_wave(WAVE)
+        centres = tuple(centre.code for centre in store.centres())
+        title = {"vi": "Mô phỏng", "en": "Simulated"}
+        store.create_wave(
+            Wave("parts", "counter", title, form.id, form.version, ("2026-10",), centres, simulated=True), form
+        )
+        store.open_wave("parts", at=datetime(2026, 10, 1, tzinfo=VIETNAM))
+    simulation = prepare(settings, "parts", SMALL)
+    responses = [parse_response(dict(raw)) for queue in simulation.queues for raw in queue.responses]
+    assert {response.part["factors"] for response in responses if response.part} == {(k, 10) for k in range(1, 11)}
+    assert all(response.part for response in responses)
+    for response in responses:
+        checked = check(form, response, FIELDS)
+        assert checked.problems == ()
+        assert not form.left_out(response.part) & (response.answers.keys() | response.durations.keys())
+    assert prepare(settings, "parts", SMALL, resume=True).queues == simulation.queues
+
+
 def test_the_same_seed_simulates_the_same_responses_to_the_byte(settings: Settings) -> None:
     first = prepare(settings, WAVE, SMALL)
     assert prepare(settings, WAVE, SMALL, resume=True).queues == first.queues

@@ -76,6 +76,12 @@ class Reading(Generic[R]):
         return self.words("report.rules", item_method=rules.item_method, roll_up=rules.roll_up)
 
     @property
+    def parts_told(self) -> tuple[str, ...]:
+        """That each citizen was asked a part, where the form is one of parts."""
+        parts = self.codebook.parts
+        return (self.words("report.parts", draw=parts.draw, count=len(parts.factors)),) if parts else ()
+
+    @property
     def population_text(self) -> str:
         population = self.result.rules.population
         text = POPULATION_TEXT.get(population)  # type: ignore[call-overload]

@@ -88,7 +88,7 @@ def _facts(reading: SampleReading) -> tuple[tuple[str, str], ...]:
 def _limits(reading: SampleReading) -> tuple[str, ...]:
     words, rules = reading.words, reading.result.rules
     plan = words("sample.plan", reference=reading.reference_text) if reading.two_areas else words("sample.no_plan")
-    said = [words("sample.unit"), plan, words("report.kept_rules", rules=reading.rules_text)]
+    said = [words("sample.unit"), plan, *reading.parts_told, words("report.kept_rules", rules=reading.rules_text)]
     if any(row.suppressed in ("confidential", "complementary") for row in reading.result.scores):
         said.append(words("sample.fieldwork"))
     if rules.changed:

@@ -118,7 +118,7 @@ def _limits(reading: CounterReading) -> tuple[str, ...]:
     said = [words("report.unit"), words("lead.no_plan", reference=reading.reference_text)]
     if rules.online_included:
         said.insert(1, words("report.online"))
-    said.append(words("report.kept_rules", rules=reading.rules_text))
+    said += [*reading.parts_told, words("report.kept_rules", rules=reading.rules_text)]
     if rules.changed:
         first = reading.result.score("all", "index", reading.result.first_rule)
         key = "report.changed" if first and first.value is not None else "report.changed_plain"

@@ -17,6 +17,7 @@ from analysis.wave.weights import Weighting
 
 CONFIDENTIAL = {"vi": "Dữ liệu chi tiết, không công bố.", "en": "Microdata: not for publication."}
 RESIDENTS = {"vi": "người dân từ 18 tuổi trở lên", "en": "residents aged 18 and over"}
+PARTS = "each item by its own weights, over the chance of being asked it; the index is made of the items and covaries as they do"
 INTERVALS = {
     "index, factors": "logit of the value with delta standard error",
     "shares": "Korn-Graubard with n_eff capped at n",
@@ -55,11 +56,14 @@ def about(result: AnyResult) -> dict[str, Any]:
 def _rules(result: AnyResult) -> dict[str, Any]:
     rules, index = result.rules, result.extract.codebook.index
     one_area = len(index.areas) == 1 and rules.roll_up == "area_mean"
+    parts = result.extract.codebook.parts
     common: dict[str, Any] = {
         "item_method": rules.item_method,
         "roll_up": rules.roll_up,
         "roll_up_note": "one area only: area_mean equals pooled" if one_area else "",
     }
+    if parts:
+        common["parts"] = asdict(parts) | {"rule": PARTS}
     design = "stratum and PSU of the frame, ultimate cluster, no fpc"
     own: dict[str, Any] = {}
     if isinstance(result, SampleResult):

@@ -180,7 +180,7 @@ def _of_kind(table: Table, rules: UsedRules, domains: Domains, measures: Sequenc
                 n=here.n[number],
                 responses=responses[number],
                 dossiers=None if table.represented is None else table.represented.get(place, 0),
-                note=_note(table, share, place),
+                note=_note(table, share, place, measure),
                 **numbers,
             )
             kish = here.kish[number] if score.se == 0 and table.design else float(here.n[number])
@@ -277,11 +277,13 @@ def _label(labels: Mapping[Place, str], place: Place) -> str:
     return " – ".join(parts)
 
 
-def _note(table: Table, share: bool, place: Place) -> str:
-    """Tokens that keep a row honest outside its file: simulated or not, weighting, interval, whom it leaves out."""
+def _note(table: Table, share: bool, place: Place, measure: str) -> str:
+    """Tokens that keep a row honest outside its file: simulated or not, weighting, interval, parts, whom it leaves out."""
     tokens = [SIMULATED] if table.extract.manifest.simulated else []
     tokens += [f"{table.kind}_survey", *SURVEY_TOKENS[table.kind], f"weights={table.weighting}"]
     tokens.append(f"interval={'korn_graubard' if share else 'logit'}")
+    if (parts := table.extract.codebook.parts) and measure != OVERALL:
+        tokens.append(f"parts={parts.draw}/{len(parts.factors)}")
     if table.weighting == "nonresponse":
         tokens.append("not_raked")
     if table.online_included:
