@@ -12,9 +12,11 @@ from analysis.report import write_report
 from analysis.wave.about import about
 from analysis.wave.extract import Extract, read_extract
 from analysis.wave.rules import ScoreOptions
+from analysis.wave.sample_scores import score_sample
 from analysis.wave.scores import score_wave
 from analysis.wave.wave_result import WaveResult
 from tests import extracts
+from tests.sample_extracts import SAMPLE_ITEMS, visits, write_sample
 
 DRAWN = [(a, b) for place, a in enumerate("ABCDE") for b in "ABCDE"[place + 1 :]]
 Change = Callable[[dict[str, Any]], None]
@@ -170,3 +172,43 @@ def test_rows_page_and_notes_say_that_a_part_was_asked(tmp_path: Path, result: W
 def test_a_wave_asked_whole_says_nothing_of_parts(asked_everything: WaveResult) -> None:
     assert not any("parts=" in row.note for row in asked_everything.scores)
     assert "parts" not in about(asked_everything)["rules"]
+
+
+# ---- a sample wave in parts
+
+
+SAMPLE_FACTORS = tuple(dict.fromkeys(item[:-1] for item in SAMPLE_ITEMS))
+
+
+def interviewed_in_parts(columns: Any, frame: Any, book: dict[str, Any]) -> None:
+    """Each interview is asked three of the four factors, and one in five everything."""
+    rng = np.random.default_rng(8)
+    n = len(columns["centre"])
+    absent, everything = rng.integers(0, 4, n), rng.random(n) < 0.2
+    columns["part"] = [None if whole else f"{4 - left}/4" for whole, left in zip(everything, absent, strict=True)]
+    for item in SAMPLE_ITEMS:
+        missing = ~everything & (absent == SAMPLE_FACTORS.index(item[:-1]))
+        columns[item] = np.where(missing, -5, columns[item]).tolist()
+    for item in book["items"]:
+        item["inclusion"] = "3/4" if item["code"] in SAMPLE_ITEMS else "1"
+    book["parts"] = {"name": "factors", "factors": list(SAMPLE_FACTORS), "draw": 3, "of": 4}
+
+
+def test_a_sample_wave_in_parts_is_scored_by_each_items_own_weights(tmp_path: Path) -> None:
+    rows, frame = visits(60)
+    extract = read_extract(write_sample(tmp_path, rows, frame, change=interviewed_in_parts))
+    result = score_sample(extract)
+    weighted = result.weighting.rows
+    chance = np.where([part is None for part in extract.column("part")[weighted]], 1.0, 3 / 4)
+    values = {}
+    for item in SAMPLE_ITEMS:
+        codes = extract.column(item)[weighted]
+        own = (result.weighting.design.weight / chance)[codes > 0]
+        values[item] = (own[codes[codes > 0] >= 4].sum(), own.sum())
+        row = result.find("all", "all", f"item:{item}")
+        assert row is not None and row.n == (codes > 0).sum()
+        assert row.value is None or row.value == pytest.approx(100 * values[item][0] / values[item][1], rel=1e-12)
+    index = result.find("all", "all", "index")
+    top, bottom = np.sum(list(values.values()), axis=0)
+    assert index is not None and index.value == pytest.approx(100 * top / bottom, rel=1e-12)
+    assert "; parts=3/4" in index.note
