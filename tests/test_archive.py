@@ -23,6 +23,7 @@ from survey_app.archive.layout import ANSWERS, LINES, MANIFEST, MEMBERS, README,
 from survey_app.cli import sipas
 from survey_app.extract import write_extract
 from survey_app.model import Device, PrimaryUnit, Reference, RegisterRow
+from survey_app.pin import Pin
 from survey_app.purge import purge
 from survey_app.settings import create_instance
 from survey_app.store import Store, StoreError
@@ -310,9 +311,20 @@ def test_the_file_is_for_its_owner_alone_and_the_audit_knows_it(origin: Store) -
 
 
 def test_no_secret_is_in_it(origin: Store) -> None:
+    origin.set_pin("00691", Pin("a" * 32, 600_000, "b" * 64))
     content = b"".join(zipfile.ZipFile(export_wave(origin, "q4").path).read(name) for name in MEMBERS)
     (secrets,) = rows(origin, "SELECT code_sha256, token_sha256 FROM device")
-    assert all(secret.encode() not in content for secret in (*secrets, origin.settings.key.hex()))
+    assert all(secret.encode() not in content for secret in (*secrets, origin.settings.key.hex(), "a" * 32, "b" * 64))
+
+
+def test_what_is_known_of_contacts_stays_where_the_tablets_call(origin: Store, tmp_path: Path) -> None:
+    """A device that comes back with its wave has no contacts there, and what it calls later is counted anew."""
+    assert rows(origin, "SELECT count(*) FROM contact") == [(2,)]
+    with another(tmp_path / "b", origin) as store:
+        import_wave(store, export_wave(origin, "q4").path)
+        assert rows(store, "SELECT count(*) FROM contact") == [(0,)]
+        store.note_contact("00691-1", NOON + timedelta(days=70), app="kiosk 1", offset=timedelta())
+        assert verify(store.settings) == ()
 
 
 def test_the_readme_names_every_member_and_every_column(origin: Store) -> None:

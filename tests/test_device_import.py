@@ -322,6 +322,31 @@ def test_row_25_more_responses_than_a_tablet_holds_are_refused(tablet: Tablet) -
         tablet.take(tablet.write(responses=[0] * 20_001))
 
 
+def test_rows_21_22_and_24_the_server_decides_here_too(tablet: Tablet) -> None:
+    """A file is checked as a sending is: no field of the server's own, no identity left out, no answer off the form."""
+    good = as_json(response(1))
+    bad = [
+        good | {"centre": "TINH"},
+        good | {"received": stamp(NOON)},
+        good | {"weight": 9},
+        good | {"uuid": None},
+        {key: value for key, value in good.items() if key != "uuid"},
+        good | {"wave": "q9"},
+        good | {"answers": good["answers"] | {"OVERALL": 6}},
+    ]
+    assert tablet.take(tablet.write(responses=bad)) == [{"rejected": len(bad)}]
+    assert tablet.store.head("q4").count == 0
+    assert verify(tablet.store.settings) == ()
+
+
+def test_row_26_a_name_in_the_file_is_never_a_path(tablet: Tablet) -> None:
+    before = sorted(tablet.store.settings.instance.rglob("*"))
+    for name in ("../../etc/passwd", "/etc/passwd", "00691-1\u0000"):
+        with pytest.raises(ExportError):
+            tablet.take(tablet.write(response(1), device=name))
+    assert sorted(tablet.store.settings.instance.rglob("*")) == before
+
+
 # ---- nothing half done
 
 
