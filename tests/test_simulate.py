@@ -86,7 +86,15 @@ def test_every_response_is_valid_by_its_own_form(settings: Settings) -> None:
             assert response.started.astimezone(VIETNAM).date() == response.submitted.astimezone(VIETNAM).date()
             assert response.submitted.astimezone(VIETNAM).month == 10
             seen |= {response.disposition, response.answers.get("VISIT"), response.answers.get("FEEDBACK")}
-    assert {"complete", "broken_off", 1, 2, 3} <= seen
+    assert {"complete", "broken_off", "refused", 1, 2, 3} <= seen
+
+
+def test_of_those_invited_a_third_refuses(settings: Settings) -> None:
+    simulation = prepare(settings, WAVE, Options(seed=4, responses=1500))
+    invited = [raw for queue in simulation.queues for raw in queue.responses if raw["recruitment"] == "invited"]
+    refused = [raw for raw in invited if raw["disposition"] == "refused"]
+    assert abs(len(refused) / len(invited) - 0.35) < 0.01
+    assert all(raw["answers"] == {} and raw["field"] is None for raw in refused)
 
 
 def test_a_form_in_parts_is_answered_in_parts(settings: Settings) -> None:

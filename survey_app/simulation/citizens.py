@@ -27,6 +27,11 @@ COMMENTS = {
 }
 
 
+RECRUITED = ("walk_up", "invited", "staff_asked")
+REFUSED, INVITE_EVERY = 0.35, 5
+"""Share of those invited who refuse, and how many finished customers there are to one who is invited: ours, not measured."""
+
+
 class SimulationError(SipasError):
     """The wave cannot be simulated, or the server did not take what was sent."""
 
@@ -71,15 +76,16 @@ def queues(
 ) -> tuple[Queue, ...]:
     """The responses of those who answer, and the traces of those who walked away, one queue a centre."""
     writer = _Writer(wave, questionnaire, world, visits, answers)
-    by_centre: dict[int, list[tuple[datetime, int, bool]]] = {}
-    for row, broken in writer.rows():
-        by_centre.setdefault(int(visits.centre[row]), []).append((writer.start(row), row, broken))
+    by_centre: dict[int, list[tuple[datetime, int, str]]] = {}
+    for row, disposition in writer.rows():
+        by_centre.setdefault(int(visits.centre[row]), []).append((writer.start(row), row, disposition))
     found = []
     for code in centres:
-        arrivals = sorted(by_centre.get(world.centres.index(code), []))
-        found.append(
-            Queue(code, tuple(writer.response(row, seq, broken) for seq, (_, row, broken) in enumerate(arrivals, 1)))
-        )
+        responses: list[Mapping[str, Any]] = []
+        for seq, (_, row, how) in enumerate(sorted(by_centre.get(world.centres.index(code), [])), 1):
+            free = responses[-1]["submitted"] if responses else ""
+            responses.append(writer.refused(row, seq, free) if how == "refused" else writer.response(row, seq, how))
+        found.append(Queue(code, tuple(responses)))
     return tuple(found)
 
 
@@ -105,13 +111,25 @@ class _Writer:
         self.no_field = self.rng.random(n) < model.answering.decline
         self.recruited = self.rng.choice(3, size=n, p=[0.72, 0.08, 0.20])
         self.forms = self._forms(n)
+        self.notes = np.random.default_rng([world.seed, 12])  # apart, so that nobody's answers depend on who refused
+        self.refusing = self._refusing()
         self.column = {code: place for place, code in enumerate(world.form.items)}
         self.column[questionnaire.roles["overall"]] = len(world.form.items)
         self.drawn = {item.code: self._drawn(item) for item in questionnaire.items if item.kind == "choice"}
         self.sources = self._sources()
 
-    def rows(self) -> list[tuple[int, bool]]:
-        return [(int(row), False) for row in self.completed] + [(int(row), True) for row in self.left]
+    def _refusing(self) -> Ints:
+        """Who was invited and refused: of those who did not answer, as many as REFUSED of the invited asks for."""
+        asked = np.concatenate([self.completed, self.left])
+        accepted = int((self.recruited[asked] == RECRUITED.index("invited")).sum())
+        others = np.setdiff1d(np.flatnonzero(~self.visits.responds), self.left)
+        number = min(round(accepted * REFUSED / (1 - REFUSED)), len(others))
+        chosen: Ints = self.notes.choice(others, size=number, replace=False)
+        return chosen
+
+    def rows(self) -> list[tuple[int, str]]:
+        kinds = (("complete", self.completed), ("broken_off", self.left), ("refused", self.refusing))
+        return [(int(row), disposition) for disposition, rows in kinds for row in rows]
 
     def start(self, row: int) -> datetime:
         day = self.world.days[self.visits.day[row]]
@@ -120,7 +138,8 @@ class _Writer:
         )
         return local.astimezone(UTC)
 
-    def response(self, row: int, seq: int, broken: bool) -> Mapping[str, Any]:
+    def response(self, row: int, seq: int, disposition: str) -> Mapping[str, Any]:
+        broken = disposition == "broken_off"
         form, part = self.forms[row]
         answers = {} if broken else self._answers(form, row)
         durations = self._durations(form, row, answers, broken)
@@ -136,14 +155,37 @@ class _Writer:
             "field": None if self.no_field[row] else self.world.fields[self.visits.field[row]],
             "psu": None,
             "mode": "assisted" if self.assisted[row] else "kiosk",
-            "recruitment": ("walk_up", "invited", "staff_asked")[self.recruited[row]],
-            "disposition": "broken_off" if broken else "complete",
+            "recruitment": RECRUITED[self.recruited[row]],
+            "disposition": disposition,
             "part": part,
             "answers": answers,
             "started": _stamp(start),
             "submitted": _stamp(end),
             "durations": durations,
             "paradata": {"simulated": 1, "items_seen": len(durations), "changes": int(self.rng.poisson(0.4))},
+        }
+
+    def refused(self, row: int, seq: int, free: str) -> Mapping[str, Any]:
+        """What staff note of somebody who was invited and would not: that it was so. Not before the tablet is `free`."""
+        at = max(_stamp(self.start(row)), free)
+        return {
+            "uuid": str(uuid.UUID(bytes=self.notes.bytes(16), version=4)),
+            "seq": seq,
+            "wave": self.wave.id,
+            "questionnaire": self.wave.questionnaire,
+            "version": self.wave.version,
+            "language": "vi",
+            "field": None,
+            "psu": None,
+            "mode": "kiosk",
+            "recruitment": "invited",
+            "disposition": "refused",
+            "part": None,
+            "answers": {},
+            "started": at,
+            "submitted": at,
+            "durations": {},
+            "paradata": {"simulated": 1, "invite_every": INVITE_EVERY},
         }
 
     def _forms(self, n: int) -> list[tuple[Questionnaire, Part | None]]:
