@@ -255,11 +255,11 @@ their lines lie where they lie: [method.md](../method.md#odd-answers).
 TAIL = """
 Read it so:
 
-- `night`, `burst` and `surge` say next to nothing of honest waves; a device-day named for them deserves a question. In real waves mobile counters, school classes and market
-  days will add to them; none of these is in the simulation.
+- Of an honest wave two to four device-days in thousands are named for `surge` by chance, with a rush at large tablets a few for `burst`, none for the others. In real waves mobile
+  counters, school classes and market days will add to them; none of these is in the simulation. A device-day named deserves a question, no more.
 - `straight_line` is what satisfied people honestly give, so a response flagged for it means nothing by itself. Only device-days where they pile up are named.
-- Careful fraud inside opening hours, at the pace of the place, is not found, and cannot be by looking at times: eight forms a day are one more busy morning. Against it help one
-  tablet in sight of everybody, invitations one in k, and comparing a centre with its dossiers.
+- Careful fraud inside opening hours, at the pace of the place, is found only where the day was busy already, and cannot be by looking at times: eight forms a day are one more busy
+  morning. Against it help one tablet in sight of everybody, invitations one in k, and comparing a centre with its dossiers.
 - What is found is also taken out of the row that the report prints beside the headline, but for the last column.
 """
 
