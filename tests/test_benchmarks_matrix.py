@@ -49,6 +49,6 @@ def test_the_page_has_a_row_for_every_measure(found: Floats) -> None:
     for measure in measures():
         assert any(line.startswith(f"| {measure} |") for line in lines)
     for asked in ASKED:
-        assert sum(line.startswith(f"| {asked} |") for line in lines) == 6
+        assert 6 <= sum(line.startswith(f"| {asked} |") for line in lines) <= 8
     assert found.shape == (1, SAMPLES, 4, len(NUMBERS), len(DOMAINS), len(measures()))
     assert matrix_sampling.PAGE.name == "matrix_sampling.md"
