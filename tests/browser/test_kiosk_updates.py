@@ -20,7 +20,7 @@ from tests.browser.tablet import ENROL, new_code, open_modules, run
 from tests.served import CENTRES, WAVE, free_port, make_field
 
 ROOT = Path(__file__).resolve().parents[2]
-BEGIN = "[data-start='vi']"
+BEGIN = "[value='start.vi']"
 
 
 class OwnCopy:
@@ -107,7 +107,7 @@ def version_of(page: Page) -> str:
 
 def answer_all(page: Page) -> None:
     """From the first question to the thanks."""
-    while page.locator("[data-thanks]").count() == 0:
+    while page.locator(".thanks").count() == 0:
         for card in page.locator("fieldset.card").all():
             card.locator(".answers input").first.check(force=True)
         page.locator("button.forward").click()
@@ -142,8 +142,8 @@ def test_a_new_version_takes_over_only_between_two_citizens(copy: OwnCopy, conte
     page.locator(BEGIN).click()
     page.locator("fieldset.card").first.wait_for()
     copy.upgrade("kiosk/screen.js", "\n// another version\n")
-    page.evaluate("() => navigator.serviceWorker.getRegistration().then(one => one.update())")
-    page.wait_for_function("() => navigator.serviceWorker.getRegistration().then(one => one.waiting !== null)")
+    page.evaluate("() => navigator.serviceWorker.ready.then(one => one.update())")
+    page.wait_for_function("() => navigator.serviceWorker.ready.then(one => one.waiting !== null)")
     answer_all(page)
     assert version_of(page) == before
     page.goto(copy.url)
@@ -168,7 +168,7 @@ def test_a_version_that_does_not_come_whole_leaves_the_old_one_in_place(copy: Ow
 
     context.route("**/static/faces.svg", fail)
     refused = page.evaluate(
-        """() => navigator.serviceWorker.getRegistration().then(one => new Promise(done => {
+        """() => navigator.serviceWorker.ready.then(one => new Promise(done => {
           one.addEventListener("updatefound", () => {
             const worker = one.installing;
             worker.addEventListener("statechange", () => worker.state === "redundant" && done(true));
@@ -192,7 +192,7 @@ def test_a_version_that_comes_but_does_not_work_gives_way_to_the_old_one(
     page, _ = installed(copy, context)
     before = version_of(page)
     copy.upgrade("kiosk/attract.js", "\nthrow new Error('a fault that no test had found');\n")
-    page.evaluate("() => navigator.serviceWorker.getRegistration().then(one => one.update())")
+    page.evaluate("() => navigator.serviceWorker.ready.then(one => one.update())")
     page.wait_for_function("old => document.querySelector(\"meta[name='sipas-version']\")?.content !== old", arg=before)
     for _ in range(4):
         page.goto(copy.url)

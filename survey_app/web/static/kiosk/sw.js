@@ -29,7 +29,8 @@ self.addEventListener("fetch", (event) => {
     if (url.pathname === PRIVACY) event.respondWith(file(PRIVACY, request));
   } else if (url.pathname in FILES) {
     event.respondWith(file(url.pathname, request));
-  } else if (url.pathname.startsWith("/audio/")) {
+  } else if (url.pathname.startsWith("/audio/") && request.destination === "audio") {
+    // Only what is played. The fetching of recordings stays out of here: an update would wait for it to end.
     event.respondWith(spoken(request));
   }
 });
