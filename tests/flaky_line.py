@@ -20,6 +20,7 @@ class Line:
     seed: int = 1
     port: int = 0
     down: bool = False
+    bytes_back: int = 0
     lost_requests: int = 0
     lost_answers: int = 0
     _chance: random.Random = field(default_factory=random.Random, repr=False)
@@ -63,6 +64,7 @@ class Line:
                 await asyncio.sleep(self.latency)
                 if self.down:
                     break
+                self.bytes_back += len(told)
                 writer.write(told)
                 await writer.drain()
             writer.close()

@@ -5,6 +5,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from benchmarks.reliability import table
@@ -17,10 +18,18 @@ from benchmarks.reliability.outage import r3
 from benchmarks.reliability.outcome import Outcome
 from benchmarks.reliability.soak import r16
 from benchmarks.reliability.sync_order import r5
+from benchmarks.reliability.tablet import a3, r10, r11, tested
 from benchmarks.reliability.torn_log import r6
 
+
+def _tested(name: str, folder: Path, short: bool) -> list[Outcome]:
+    return tested(name)
+
+
 TESTS: dict[str, Callable[[Path, bool], list[Outcome]]] = {
-    "R1": r1, "R2": r2, "R3": r3, "R4": r4, "R5": r5, "R6": r6, "R7": r7, "R8": r8, "R9": r9, "R15": r15, "R16": r16,
+    "R1": r1, "R2": r2, "R3": r3, "R4": r4, "R5": r5, "R6": r6, "R7": r7, "R8": r8, "R9": r9, "R10": r10, "R11": r11,
+    **{name: partial(_tested, name) for name in ("R12", "R13", "R14")}, "R15": r15, "R16": r16,
+    **{name: partial(_tested, name) for name in ("A1", "A2")}, "A3": a3,
 }  # fmt: skip
 
 

@@ -14,12 +14,31 @@ from benchmarks.reliability.outcome import Outcome
 ROOT = Path(__file__).parents[2]
 FIGURES = Path(__file__).with_name("figures.json")
 PAGE = ROOT / "docs" / "benchmarks.md"
-ORDER = ("R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "R9", "R15", "R16")
+ORDER = (
+    "R1",
+    "R2",
+    "R3",
+    "R4",
+    "R5",
+    "R6",
+    "R7",
+    "R8",
+    "R9",
+    "R10",
+    "R11",
+    "R12",
+    "R13",
+    "R14",
+    "R15",
+    "R16",
+    "A1",
+    "A2",
+    "A3",
+)
 _HEAD = """# Benchmarks
 
-What the server of the kiosks promises, each bar beside what was found. Made by `python -m benchmarks.reliability --write`; `make bench` runs it. One test again: `python -m
-benchmarks.reliability R4 --write`. The short forms run with the tests (tests/test_reliability.py); what concerns the
-tablet's browser (R10–R14, A1–A3) is in tests/browser.
+What the kiosks and their server promise, each bar beside what was found. Made by `python -m benchmarks.reliability --write`; `make bench` runs it. One test again: `python -m
+benchmarks.reliability R4 --write`. The short forms run with the tests (tests/test_reliability.py, tests/browser).
 
 | | Test | Bar | Found | |
 |---|---|---|---|---|

@@ -30,8 +30,8 @@ MAX_FORM_PARTS = 400
 COMPRESSED = (
     "text/html", "text/css", "text/javascript", "image/svg+xml", "application/json", "application/manifest+json",
 )  # fmt: skip
-COMPRESSED_FROM = 4096
-"""Bytes. An acknowledgement of one response is smaller: it costs the server nothing."""
+COMPRESSED_FROM = 500
+"""Bytes."""
 
 
 def create_app(

@@ -25,7 +25,7 @@ KEPT = (
     "kiosk.css",
     "staff.css",
     "faces.svg",
-    "icon*",
+    "icon*.svg",
     "fonts/*.woff2",
 )
 """What the app needs of the static files; the reader of QR codes is fetched only where a tablet is enrolled."""
@@ -38,9 +38,9 @@ offline = Blueprint("offline", __name__)
 @offline.get("/sw.js")
 def worker() -> Response:
     """The service worker. Never kept by browsers, so that an update is seen at the next look."""
-    files = {url_for("static", filename=name).partition("?")[0]: _sha256(_file(name)) for name in _names()}
-    files[SHELL] = _sha256(_shell().encode())
-    files[PATH] = _sha256(notice_page(services().settings).encode())
+    files = {url_for("static", filename=name, v=None): (_as_pages_ask(name), _sha256(_file(name))) for name in _names()}
+    files[SHELL] = SHELL, _sha256(_shell().encode())
+    files[PATH] = PATH, _sha256(notice_page(services().settings).encode())
     declared = f"const VERSION = {json.dumps(version())};\nconst FILES = {json.dumps(files, indent=1)};\n"
     return Response(declared + _file("kiosk/sw.js").decode(), mimetype="text/javascript")
 
@@ -105,6 +105,12 @@ def _rendered(version: str) -> str:
         version=version,
         simulated=services().settings.simulated,
     )
+
+
+def _as_pages_ask(name: str) -> str:
+    """The address under which the first page had it, so that it is not fetched twice: modules name each other plainly."""
+    plain = name.startswith(("kiosk/", "vendor/", "fonts/")) and name != "kiosk/main.js"
+    return url_for("static", filename=name, v=None) if plain else url_for("static", filename=name)
 
 
 def _names() -> Iterator[str]:

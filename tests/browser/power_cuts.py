@@ -18,6 +18,7 @@ from playwright.sync_api import BrowserContext, BrowserType, Error, Page
 
 from survey_app.settings import Settings
 from survey_app.store import Store
+from tests.browser.conftest import CENTRE
 from tests.browser.tablet import ENROL, draft, new_code, open_modules, run
 from tests.served import WAVE
 
@@ -62,12 +63,20 @@ class Cuts:
 
 
 def cut_power(
-    browsers: BrowserType, chromium: str, settings: Settings, url: str, folder: Path, *, cuts: int, seed: int = 1
+    browsers: BrowserType,
+    chromium: str,
+    settings: Settings,
+    url: str,
+    folder: Path,
+    *,
+    cuts: int,
+    seed: int = 1,
+    centre: str = CENTRE,
 ) -> Cuts:
     """Let citizens answer, kill the browser at a random moment, `cuts` times; then start it once more and let it send."""
     chance, seen = random.Random(seed), Cuts()
     with _tablet(browsers, chromium, folder) as context:
-        device = run(open_modules(context, url), ENROL, new_code(settings))
+        device = run(open_modules(context, url), ENROL, new_code(settings, centre))
     for _ in range(cuts):
         with _tablet(browsers, chromium, folder, killed=True) as context:
             page = open_modules(context, url)

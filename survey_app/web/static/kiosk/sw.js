@@ -1,6 +1,6 @@
 /* global VERSION, FILES */
 /**
- * The service worker: the kiosk from a cold start without network. The server puts VERSION and FILES (path → sha256)
+ * The service worker: the kiosk from a cold start without network. The server puts VERSION and FILES (path → address and sha256)
  * before this text, so that a changed file is a changed worker.
  *
  * A version is installed whole or not at all. It takes over when the page asks it to, between two citizens. Until a page
@@ -38,20 +38,26 @@ self.addEventListener("fetch", (event) => {
 async function install() {
   const cache = await caches.open(PREFIX + VERSION);
   try {
-    await Promise.all(Object.entries(FILES).map(([path, sha256]) => fetchInto(cache, path, sha256)));
+    await Promise.all(Object.entries(FILES).map(([path, [url, sha256]]) => fetchInto(cache, path, url, sha256)));
   } catch (error) {
     await caches.delete(PREFIX + VERSION);
     throw error;
   }
 }
 
-async function fetchInto(cache, path, sha256) {
-  const answer = await fetch(path, { cache: "no-cache", credentials: "omit", redirect: "error" });
-  const body = await answer.arrayBuffer();
+/** What the browser has already will do, if it is what the server named; else it is fetched anew. */
+async function fetchInto(cache, path, url, sha256) {
+  let [answer, body] = await fetched(url, "force-cache");
+  if (!answer.ok || (await hash(body)) !== sha256) [answer, body] = await fetched(url, "reload");
   if (!answer.ok || (await hash(body)) !== sha256) throw new Error(`${path} did not come as it should`);
   const headers = new Headers(answer.headers);
   for (const name of ["Content-Encoding", "Content-Length", "Vary", "Set-Cookie"]) headers.delete(name);
   await cache.put(path, new Response(body, { status: 200, headers }));
+}
+
+async function fetched(url, cache) {
+  const answer = await fetch(url, { cache, credentials: "omit", redirect: "error" });
+  return [answer, await answer.arrayBuffer()];
 }
 
 async function hash(body) {
