@@ -205,7 +205,7 @@ ROW = f'[[recordings]]\nprompt = "message.next"\nfile = "a.mp3"\ntext_sha256 = "
 BAD = {
     "language is missing": 'called = "Tày"\nvoice = "a"\nlicence = "b"\nsource = "c"\n',
     "unknown key 'speed'": GOOD + "speed = 3\n",
-    "the prompt message.next comes twice": GOOD + ROW + ROW,
+    "the prompt message.next comes twice with one text": GOOD + ROW + ROW,
     "file '../secret.mp3' is not of the form agreed": GOOD + ROW.replace("a.mp3", "../secret.mp3"),
     "file '/etc/passwd' is not of the form agreed": GOOD + ROW.replace("a.mp3", "/etc/passwd"),
     "prompt '..' is not of the form agreed": GOOD + ROW.replace("message.next", ".."),

@@ -21,7 +21,7 @@ from tests.faults.commands import COMMANDS, arguments
 
 OWN = {("init",), ("demo",), ("restore",), ("import",)}
 """Make an instance, or take one that may lie elsewhere: below by themselves."""
-WITHOUT_STORE = {("questionnaire", "check"), ("questionnaire", "show"), ("estimate",)}
+WITHOUT_STORE = {("questionnaire", "check"), ("questionnaire", "show"), ("estimate",), ("audio", "index")}
 """Need no instance, or only its extracts."""
 COMMON = sorted(path for path in COMMANDS if path not in OWN)
 EXTRACTS = {("weights",), ("estimate",), ("report",), ("compare",)}

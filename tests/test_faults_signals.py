@@ -162,6 +162,9 @@ def test_every_command_that_writes_or_takes_its_time_is_interrupted_here_or_belo
         ("device", "add"),
         ("device", "revoke"),
         ("simulate-frame",),
+        ("audio", "script"),
+        ("audio", "index"),
+        ("audio", "check"),
         *((path) for path in ALL if path[-1] == "list"),
     }
     below = {("demo",), ("simulate",), ("serve",)}

@@ -80,12 +80,11 @@ def _loaded(folder: Path, _changed: int, _size: int) -> Pack | None:
 
 def _files(pack: Pack, form: Questionnaire, fields: Sequence[ServiceField]) -> dict[str, str]:
     by_text = {one.text_hash: one for one in reversed(pack.recordings)}
-    by_prompt = {one.prompt: one for one in pack.recordings}
+    own = {(one.prompt, one.text_hash): one for one in pack.recordings}
     files = {}
     for sentence in sentences(form, fields, pack.language):
         wanted = sentence.text_hash
-        own = by_prompt.get(sentence.prompt)
-        recording = own if own and own.text_hash == wanted else by_text.get(wanted)
+        recording = own.get((sentence.prompt, wanted)) or by_text.get(wanted)
         version = file_version(pack.path(recording)) if recording else None
         if recording and version:
             files[sentence.prompt] = f"/audio/{pack.name}/{recording.file}?v={version}"

@@ -63,8 +63,13 @@ class Pack:
 
 
 def known_packs(settings: Settings) -> Iterator[Path]:
-    """The folders of all packs: the instance's own, and those shipped unless an own one has their name."""
-    own = {path.name: path for path in _folders(settings.audio)}
+    """The folders of all packs an instance knows."""
+    return folders(settings.audio)
+
+
+def folders(place: Path) -> Iterator[Path]:
+    """The packs of an instance's folder, and those shipped unless an own one has their name."""
+    own = {path.name: path for path in _folders(place)}
     yield from own.values()
     yield from (path for path in _folders(SHIPPED) if path.name not in own)
 
@@ -115,15 +120,15 @@ def _raw(path: Path) -> dict[str, object]:
 
 
 def _recordings(table: Table, problems: Problems) -> Iterator[Recording]:
-    seen: set[str] = set()
+    seen: set[tuple[str, str]] = set()
     for row in table.tables("recordings", "prompt", required=False):
         prompt = row.code("prompt", _PROMPT, "the prompt as the script has it, such as item.II.A1") or ""
         file = row.code("file", FILE, "the name of an .mp3 file in this folder, of letters, digits, . _ -") or ""
         text_hash = row.code("text_sha256", _HASH, "the 64 hexadecimal digits that the script has") or ""
         row.close()
-        if prompt and prompt in seen:
-            problems.add(f"the prompt {prompt} comes twice", row.place, "keep one of the two")
-        seen.add(prompt)
+        if prompt and (prompt, text_hash) in seen:
+            problems.add(f"the prompt {prompt} comes twice with one text", row.place, "keep one of the two")
+        seen.add((prompt, text_hash))
         yield Recording(prompt, file, text_hash)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from survey_app.audio.packs import INDEX, AudioError, Pack, Recording, index_text, load_pack
+from survey_app.audio.script import distinct
 from survey_app.audio.sentences import Sentence
 from survey_app.problems import Problem
 
@@ -33,16 +34,15 @@ def make_placeholder(
     Built beside its place and renamed last: a pack is never there in part.
     """
     _refuse(folder, language)
-    distinct = list({sentence.text_hash: sentence for sentence in reversed(spoken)}.values())[::-1]
+    planned = list(distinct(spoken))
     folder.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         recordings = []
-        for number, sentence in enumerate(distinct, start=1):
-            file = f"{sentence.prompt}.mp3"
+        for number, (sentence, file) in enumerate(planned, start=1):
             _speak(sentence.text, language, beside / file)
             recordings.append(Recording(sentence.prompt, file, sentence.text_hash))
-            step(number, len(distinct))
+            step(number, len(planned))
         pack = Pack(
             folder=folder,
             language=language,

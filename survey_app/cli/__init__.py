@@ -62,6 +62,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "survey_app.cli.device:device",
         "Add, list, watch and revoke kiosk devices, and take over what they could not send.",
     ),
+    "audio": ("survey_app.cli.audio:audio", "Make and check the recordings that are read aloud at the kiosk."),
     "reference": (
         "survey_app.cli.reference:reference",
         "Import and list published figures, which reports of sample waves show beside the province's own.",
