@@ -101,8 +101,7 @@ def check(ctx: click.Context, pack: str | None, names: tuple[str, ...], as_json:
     from survey_app.audio.checking import check_pack
 
     forms = _forms(names)
-    every = _every_form()
-    found = [check_pack(one, _spoken(forms, one.language), _spoken(every, one.language)) for one in _packs(pack)]
+    found = [check_pack(one, _spoken(forms, one.language), _elsewhere(one.language)) for one in _packs(pack)]
     if as_json:
         echo_json(found)
     else:
@@ -145,8 +144,10 @@ def _forms(names: Iterable[str]) -> "list[Questionnaire]":
         return [store.questionnaire(*form) for form in sorted(asked)] or [find_form("counter", own)]
 
 
-def _every_form() -> "list[Questionnaire]":
-    """The forms shipped, and those of the instance that can be read."""
+def _elsewhere(language: str) -> "list[Sentence]":
+    """What is said in the forms shipped, with the service fields shipped, and in those of the instance that can be read."""
+    from survey_app.audio import sentences
+    from survey_app.province import read_fields
     from survey_app.questionnaire import QuestionnaireError, load, shipped
 
     found = [load(path) for path in shipped().values()]
@@ -155,7 +156,7 @@ def _every_form() -> "list[Questionnaire]":
             found.append(load(path))
         except QuestionnaireError:
             continue  # that it cannot be used is for sipas questionnaire check to say
-    return found
+    return [sentence for form in found for sentence in sentences(form, read_fields(), language)]
 
 
 def _fields() -> "tuple[ServiceField, ...]":
