@@ -4,6 +4,7 @@
 is on disk; one call that fails undoes its own savepoint and nothing else.
 """
 
+import logging
 import os
 import queue
 import threading
@@ -22,6 +23,7 @@ from survey_app.store.connection import LEAST_BYTES
 from survey_app.verification.witnesses import read_heads_log
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 GROUP = 128
 """At most so many calls share a commit: enough to spread the cost of a sync, few enough to answer soon."""
 
@@ -208,13 +210,21 @@ def _commit(store: Store, place: Place, group: list[Call]) -> None:
     except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the callers
         # Nothing of the group is on disk: every caller is told so and keeps what it has.
         for call in group:
-            call.failed(error)
+            _tell(call, error)
         return
     for call in group:
-        if call.error is not None:
-            call.failed(call.error)
+        _tell(call, call.error)
+
+
+def _tell(call: Call, error: BaseException | None) -> None:
+    """One caller that cannot be told must not keep the others from hearing."""
+    try:
+        if error is not None:
+            call.failed(error)
         else:
             call.done()
+    except Exception:  # noqa: BLE001 - whatever it is, it is logged
+        _log.exception("a caller could not be told of its commit")
 
 
 def _work(call: Call, store: Store) -> None:

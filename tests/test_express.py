@@ -1,6 +1,7 @@
 """The short way of a sending gives what the ordinary way gives; whatever is not plain takes the ordinary one."""
 
 import json
+import os
 import select
 import socket
 import ssl
@@ -12,7 +13,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from gunicorn.workers.gthread import PollableMethodQueue
 
 from survey_app.settings import Settings
 from survey_app.store import Store
@@ -20,7 +20,7 @@ from survey_app.verification import verify
 from survey_app.web.context import Services
 from survey_app.web.express import Express, Parcel
 from survey_app.web.patience import Patient
-from survey_app.web.worker import Worker
+from survey_app.web.worker import Calls, Worker
 from survey_app.writer import Writer
 from tests.served import WAVE, Running, counter, enrol, make_field, response, sending, serving
 
@@ -155,7 +155,7 @@ def test_both_ways_give_the_same_answer(settings: Settings, tls: bool, tmp_path:
         _, token = enrol(settings)
         line, one, ill = Line(server, tls), response(FORM, 1), response(FORM, 2)
         del ill["answers"]["II.A1"]
-        ordinary = line.ask(request(token, body(response(FORM, 3), ill, {"uuid": "none"})))
+        ordinary = line.ask(request(token, body(response(FORM, 3), ill, {"uuid": "none"}), "Cookie: other=1"))
         _, token = enrol(settings)
         short = line.ask(
             request(token, body(one | {"seq": 3}, ill | {"uuid": one["uuid"][:-1] + "0"}, {"uuid": "none"}))
@@ -217,7 +217,7 @@ def test_a_client_that_reads_late_gets_everything_from_a_thread() -> None:
     right.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     answer, finished = bytes(range(256)) * 4096, SimpleQueue[tuple[Any, Future[bool]]]()
     worker = Worker.__new__(Worker)
-    worker.method_queue = PollableMethodQueue()
+    worker.method_queue = Calls()
     worker.method_queue.init()
     worker.finish_request = lambda conn, future: finished.put((conn, future))
     with left, Patient(fileno=right.detach()) as late, ThreadPoolExecutor(1) as worker.tpool:
@@ -234,6 +234,18 @@ def test_a_client_that_reads_late_gets_everything_from_a_thread() -> None:
         told, future = finished.get()
         assert told is conn and future.result() is True
     worker.method_queue.close()
+
+
+def test_a_loop_that_has_ended_is_not_called_any_more(tmp_path: Path) -> None:
+    calls = Calls()
+    calls.init()
+    number = calls._write_fd
+    calls.close()
+    with (tmp_path / "another").open("wb") as stream:
+        os.dup2(stream.fileno(), number)
+        calls.defer(print)
+        os.close(number)
+    assert (tmp_path / "another").read_bytes() == b""
 
 
 def test_a_limit_or_a_store_in_trouble_is_left_to_the_ordinary_way(

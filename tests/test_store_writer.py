@@ -16,7 +16,7 @@ from survey_app.model import Device
 from survey_app.settings import Settings
 from survey_app.store import EVENTS, Store, StoreError
 from survey_app.verification import verify
-from survey_app.writer import Writer, WriterClosed
+from survey_app.writer import Call, Writer, WriterClosed
 from tests.ground import enrolled, fates, make_store, record, response
 
 
@@ -94,6 +94,40 @@ def test_a_commit_that_fails_is_told_to_everyone_and_stores_nothing(
         assert fates(writer.submit(lambda store: record(store, device, response())).result()) == ["stored"]
     with Store.open(settings, write=False) as reader:
         assert reader.response_count("q4") == 1
+
+
+class Deaf(Call):
+    """A call whose caller cannot be told."""
+
+    device: Device
+
+    def prepare(self) -> None:
+        pass
+
+    def work(self, store: Store) -> None:
+        record(store, self.device, response(1))
+
+    def done(self) -> None:
+        raise OSError("the connection is gone")
+
+    def failed(self, error: BaseException) -> None:
+        raise OSError("the connection is gone")
+
+
+class Broken(Deaf):
+    def prepare(self) -> None:
+        raise ValueError("unreadable")
+
+
+def test_a_caller_that_cannot_be_told_keeps_nobody_from_hearing(ground: tuple[Settings, Device]) -> None:
+    settings, device = ground
+    Deaf.device = device
+    with Writer(settings) as writer:
+        for call in (Deaf(), Broken()):
+            writer.put(call)
+        assert fates(writer.submit(lambda store: record(store, device, response(2))).result()) == ["stored"]
+    with Store.open(settings, write=False) as reader:
+        assert [one.seq for one in reader.responses("q4")] == [1, 2]
 
 
 def test_many_threads_and_one_uuid_store_it_once(ground: tuple[Settings, Device]) -> None:

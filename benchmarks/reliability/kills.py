@@ -29,7 +29,7 @@ def r4(folder: Path, short: bool) -> list[Outcome]:
         for thread in threads:
             thread.start()
         for kill in range(kills):
-            _wait_for(tablets, len(acknowledged(tablets)) + chance.randint(2 * devices, 6 * devices))
+            _wait_for(tablets, _count(tablets) + chance.randint(2 * devices, 6 * devices))
             time.sleep(chance.uniform(0, 0.02))
             server.kill()
             told = acknowledged(tablets)
@@ -65,9 +65,13 @@ def _busy(tablet: Tablet, port: int, ended: threading.Event) -> None:
         tablet.flush(port, time.monotonic() + PATIENCE_SECONDS, batch=3)
 
 
+def _count(tablets: list[Tablet]) -> int:
+    return sum(len(tablet.acknowledged) for tablet in tablets)
+
+
 def _wait_for(tablets: list[Tablet], count: int) -> None:
     until = time.monotonic() + PATIENCE_SECONDS
-    while len(acknowledged(tablets)) < count:
+    while _count(tablets) < count:
         if time.monotonic() > until:
             raise RuntimeError("the tablets get no acknowledgement any more")
         time.sleep(0.002)

@@ -113,4 +113,5 @@ def left_wrong(tablets: Sequence[Tablet], stored: Sequence[str]) -> list[str]:
 
 
 def acknowledged(tablets: Iterable[Tablet]) -> set[str]:
-    return {uuid for tablet in tablets for uuid in tablet.acknowledged}
+    # Copied in one step each: their threads go on adding.
+    return set[str]().union(*(tablet.acknowledged.copy() for tablet in tablets))

@@ -1,4 +1,4 @@
-"""The short way for what devices send most: `POST /api/v1/responses` on a connection that is open already.
+"""The short way for what devices send most: `POST /api/v1/responses`, whole at once (with TLS: from the second on).
 
 `Express`, `Parcel`. One plain shape of request is taken, and answered with 200 or not at all. Everything else (another
 header, a body that is not whole yet, an unknown token, a limit, a store in trouble) takes the ordinary way from its

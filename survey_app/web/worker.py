@@ -1,13 +1,15 @@
 """gunicorn's threaded worker as it is here: nothing a client sent in the log, the silent given up, no waiting in the loop.
 
-`Worker`. Its loop also takes the short way (`express`): a plain sending on an open connection is read and answered in
+`Worker`. Its loop also takes the short way (`express`): a plain sending is read and answered in
 the loop itself, and meanwhile waits in no thread.
 """
 
 import selectors
 import ssl
+import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -17,7 +19,7 @@ from typing import Any
 from gunicorn import SERVER
 from gunicorn.http.errors import ParseException
 from gunicorn.util import http_date, write_nonblock
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.workers.gthread import PollableMethodQueue, TConn, ThreadWorker
 
 from survey_app.web.context import EXTENSION
 from survey_app.web.express import ROUTE, Express, Parcel, answer_head
@@ -32,8 +34,31 @@ _KEPT: "Future[bool]" = Future()
 _KEPT.set_result(True)
 
 
+class Calls(PollableMethodQueue):  # type: ignore[misc]
+    """What other threads ask of the loop; nothing once it has ended, when its pipe's number may be another file's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._open = threading.Lock()
+        self._closed = False
+
+    def defer(self, callback: Callable[..., object], *args: Any) -> None:
+        with self._open:
+            if not self._closed:
+                super().defer(callback, *args)
+
+    def close(self) -> None:
+        with self._open:
+            self._closed = True
+            super().close()
+
+
 class Worker(ThreadWorker):  # type: ignore[misc]
     """One process, one loop, a few threads; the writing thread answers the short way through `_answers`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.method_queue = Calls()
 
     def init_process(self) -> None:
         self.closers = ThreadPoolExecutor(max_workers=CLOSERS, thread_name_prefix="close")
@@ -69,6 +94,21 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return
         self.poller.unregister(client)
         self.keepalived_conns.remove(conn)
+        self._take(conn)
+
+    def on_pending_socket_readable(self, conn: Any, client: Any) -> None:
+        """The first word of a new connection. A handshake of TLS waits for the client: that is for a thread."""
+        if not self.alive or self.cfg.is_ssl:
+            super().on_pending_socket_readable(conn, client)
+            return
+        self.poller.unregister(client)
+        self.pending_conns.remove(conn)
+        conn.data_ready = True
+        conn.init()
+        conn.sock.setblocking(False)
+        self._take(conn)
+
+    def _take(self, conn: Any) -> None:
         data = _read(conn.sock)
         parcel = Parcel.of(data)
         if parcel is None:
