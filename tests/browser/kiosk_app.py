@@ -4,15 +4,15 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Page
 
-from tests.browser.conftest import Site, fill_screen
+from tests.browser.conftest import CENTRE, Site, fill_screen
 from tests.browser.tablet import new_code
 
 
-def set_up(context: BrowserContext, site: Site) -> Page:
+def set_up(context: BrowserContext, site: Site, centre: str = CENTRE) -> Page:
     """Enrolled through its own page; the start screen is on."""
     page = context.new_page()
     page.goto(f"{site.url}/enrol")
-    page.locator("#code").fill(new_code(site.settings))
+    page.locator("#code").fill(new_code(site.settings, centre))
     page.locator("button.forward").click()
     page.locator(".attract").wait_for()
     return page

@@ -10,9 +10,10 @@ import { hex } from "./pin.js";
 
 const FORMAT = "sipas-device-export-1";
 const PURPOSE = "sipas device export 1";
+const MOST = 5_000; // responses a file: the province's command reads it whole
 
 /**
- * One file for each device this tablet has been, and each era of its clock.
+ * Files for each device this tablet has been, and each era of its clock.
  * @returns {Promise<{name: string, count: number, blob: Blob}[]>}
  */
 export async function takeOverFiles(storage, app) {
@@ -20,14 +21,25 @@ export async function takeOverFiles(storage, app) {
   const exported = stamp(storage.clock.wall());
   for (const device of await storage.devices()) {
     const key = await keyOf(device.token);
-    for (const { responses, offset_ms } of await storage.exportable(device.id)) {
-      const about = { format: FORMAT, device: device.id, centre: device.centre, app, exported, offset_ms };
-      const text = JSON.stringify({ ...about, last_seq: device.last_seq, responses });
+    const about = { format: FORMAT, device: device.id, centre: device.centre, app, exported };
+    for (const { responses, offset_ms } of await portions(storage, device.id)) {
+      const offset = offset_ms === null ? null : Math.round(offset_ms);
+      const text = JSON.stringify({ ...about, offset_ms: offset, last_seq: device.last_seq, responses });
       const name = `sipas-${device.id}-${exported.slice(0, 19).replace(/[-:]/g, "")}-${files.length + 1}.txt`;
       files.push({ name, count: responses.length, blob: await signed(text, key) });
     }
   }
   return files;
+}
+
+async function portions(storage, id) {
+  const groups = await storage.exportable(id);
+  return groups.flatMap(({ responses, offset_ms }) =>
+    Array.from({ length: Math.ceil(responses.length / MOST) }, (_, place) => ({
+      responses: responses.slice(place * MOST, (place + 1) * MOST),
+      offset_ms,
+    })),
+  );
 }
 
 async function signed(text, key) {

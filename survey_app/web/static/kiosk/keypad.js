@@ -58,7 +58,7 @@ export class Keypad {
     const fate = await this.pin.check(digits).catch(() => "unknown");
     if (fate === "right" || fate === "none") return this.onEnd(fate);
     if (!this.root) return;
-    this.#say(fate === "wait" ? null : `pin_${fate}`);
+    this.#say(fate === "wait" ? "pin_wrong" : `pin_${fate}`);
     return this.#wait();
   }
 
@@ -74,7 +74,7 @@ export class Keypad {
   }
 
   async #again() {
-    if (this.root) this.#say(null);
+    if (this.root) this.#say("pin_wrong");
     await this.#wait();
   }
 

@@ -6,7 +6,7 @@
  */
 
 const FORM = /^[0-9]{6,12}$/;
-const FREE_TRIES = 3;
+const SHORT_TRIES = 3; // cost a second each
 const MOST_WAIT_MS = 60_000;
 const ANSWER_MS = 4_000;
 
@@ -86,8 +86,9 @@ export class Pin {
   }
 }
 
+/** As the server has it. */
 function waitAfter(wrong) {
-  return wrong < FREE_TRIES ? 0 : Math.min(MOST_WAIT_MS, 1000 * 2 ** (wrong - FREE_TRIES));
+  return wrong === 0 ? 0 : Math.min(MOST_WAIT_MS, 1000 * 2 ** Math.max(0, wrong - SHORT_TRIES));
 }
 
 function bytes(hexadecimal) {

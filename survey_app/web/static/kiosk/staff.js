@@ -119,9 +119,9 @@ class StaffPage {
     if (digit || action === "erase" || action === "enter") this.keypad.tapped(button.dataset);
     else if (action === "back") location.replace("/");
     else if (action === "language") this.#speak(button.value);
-    else if (action === "send") this.#busy(button, () => this.#send());
     else if (action === "update") this.#busy(button, () => this.#update());
-    else if (action === "export") this.#busy(button, () => this.#export());
+    else if (action === "send" && this.trusted) this.#busy(button, () => this.#send());
+    else if (action === "export" && this.trusted) this.#busy(button, () => this.#export());
   }
 
   #touched() {

@@ -25,7 +25,8 @@ self.addEventListener("fetch", (event) => {
   const url = new URL(request.url);
   if (url.origin !== location.origin || request.method !== "GET") return;
   if (request.mode === "navigate") {
-    if (url.pathname === "/" && !url.searchParams.has("online")) event.respondWith(start());
+    const own = url.pathname === "/" || url.pathname === SHELL;
+    if (own && !url.searchParams.has("online")) event.respondWith(start());
     if (url.pathname === PRIVACY) event.respondWith(file(PRIVACY, request));
   } else if (url.pathname in FILES) {
     event.respondWith(file(url.pathname, request));
