@@ -68,7 +68,10 @@ class Tablet:
         told = answer.read()
         if answer.status != 200:
             raise Refused(answer.status, told)
-        self.hear(json.loads(told))
+        try:
+            self.hear(json.loads(told))
+        except json.JSONDecodeError:
+            raise http.client.IncompleteRead(told) from None  # cut off where the headers ended: no acknowledgement
 
     def hear(self, told: dict[str, Any]) -> None:
         """Take an acknowledgement in: fates, and what the server has never seen."""

@@ -136,7 +136,7 @@ class _Order(Call):
 
 
 def answer_head(*, secure: bool) -> bytes:
-    """What comes before the length: all headers of an answer of the API that never change."""
+    """All headers of an answer of the API that never change."""
     fixed = {
         "Content-Type": "application/json",
         **HEADERS,

@@ -142,8 +142,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _framed(self, content: bytes, secure: bool) -> bytes:
         first = f"HTTP/1.1 200 OK\r\nServer: {SERVER}\r\nDate: {http_date()}\r\nConnection: keep-alive\r\n"
+        # The length comes early: of an answer that is cut off in its headers no client shall think that it was empty.
         length = f"Content-Length: {len(content)}\r\n"
-        return first.encode("ascii") + self._heads[secure] + length.encode("ascii") + b"\r\n" + content
+        return first.encode("ascii") + length.encode("ascii") + self._heads[secure] + b"\r\n" + content
 
     def _send(self, conn: Any, answer: bytes) -> None:
         try:
