@@ -42,7 +42,7 @@ RULES = """async ({form, screens, fields, tries, part}) => {
 def page(site: Site, chromium: Browser) -> Iterator[Page]:
     context = chromium.new_context()
     made = context.new_page()
-    made.goto(f"{site.url}/thanks")
+    made.goto(f"{site.url}/enrol")  # unlike the thanks, it stays
     yield made
     context.close()
 
