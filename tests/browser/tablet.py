@@ -27,9 +27,9 @@ def draft(**changes: Any) -> dict[str, Any]:
 
 
 def open_modules(context: BrowserContext, url: str) -> Page:
-    """A page of the server from which the kiosk's modules can be loaded; it does nothing by itself."""
+    """A page of the server that stays, from which the kiosk's modules can be loaded; it does nothing by itself."""
     page = context.new_page()
-    page.goto(f"{url}/thanks")
+    page.goto(f"{url}/enrol")
     return page
 
 
