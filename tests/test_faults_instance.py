@@ -21,7 +21,12 @@ from tests.faults.commands import COMMANDS, arguments
 
 OWN = {("init",), ("demo",), ("restore",), ("import",), ("audio", "placeholder")}
 """Make an instance, or take one that may lie elsewhere: below by themselves. What speaks has tests of its own."""
-WITHOUT_STORE = {("questionnaire", "check"), ("questionnaire", "show"), ("estimate",), ("audio", "index")}
+WITHOUT_STORE = {
+    ("questionnaire", "check"),
+    ("questionnaire", "show"),
+    ("estimate",),
+    *(("audio", name) for name in ("script", "index", "check")),
+}
 """Need no instance, or only its extracts."""
 COMMON = sorted(path for path in COMMANDS if path not in OWN)
 EXTRACTS = {("weights",), ("estimate",), ("report",), ("compare",)}

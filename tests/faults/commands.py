@@ -25,9 +25,11 @@ BY_NAME = {
     "months": "2026-10",
     "title_vi": "Một",
     "title_en": "One",
+    "names": "counter",
 }
 BY_COMMAND = {
     ("questionnaire", "show", "id"): "counter",
+    ("audio", "script", "language"): "tyz",
     ("wave", "create", "id"): "q5",
     ("device", "revoke", "id"): "00691-1",
 }
