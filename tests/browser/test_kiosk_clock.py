@@ -78,6 +78,18 @@ def test_a_clock_set_back_while_the_tablet_was_off(site: Site, context: BrowserC
     assert abs(second) < timedelta(minutes=2) and also_today and also_flagged
 
 
+def test_a_slow_clock_put_right_while_the_tablet_was_off(site: Site, context: BrowserContext) -> None:
+    """Three days slow, as the server knew; put right overnight. What was given before is dated by what was known then."""
+    page, device = enrolled(context, site.settings, site.url)
+    slow = CLOCKS.replace("let shift = 0", f"let shift = {-72 * HOUR}")
+    run(page, slow + "await sender.wake(); await sender.running; await storage.commit(given);", draft())
+    page.reload()
+    run(page, CLOCKS + "await send(); await storage.commit(given); await send();", draft())
+    (first, today, flagged), (second, also_today, also_flagged) = stored(site, device)
+    assert abs(first) < timedelta(minutes=2) and today and flagged
+    assert abs(second) < timedelta(minutes=2) and also_today and not also_flagged
+
+
 def test_sleep_is_no_jump(site: Site, context: BrowserContext) -> None:
     """An hour in a drawer: the steady clock stands still, the wall clock goes on; the answer was given an hour ago."""
     page, device = enrolled(context, site.settings, site.url)

@@ -10,6 +10,7 @@
 
 const JUMP_MS = 2000; // what a clock is off by after this much is no drift
 const SAME_MS = 5000; // two eras that are off by the same are one clock: the tablet only slept
+const PUT_RIGHT_MS = 30_000; // a known clock that is suddenly off by something else was set while nobody looked
 const ERAS_KEPT = 50;
 
 /** @typedef {{id: number, offset: number|null, link: number|null}} Era offset: server − clock; link: jump to the next */
@@ -49,7 +50,10 @@ export class Clock {
   /** What the server's clock said, between these two moments of ours. */
   contact(server, before, after) {
     this.tick();
-    this.#current.offset = Math.round(server - (before + after) / 2);
+    const offset = Math.round(server - (before + after) / 2);
+    const known = this.#current.offset;
+    if (known !== null && Math.abs(known - offset) > PUT_RIGHT_MS) this.#begin(null);
+    this.#current.offset = offset;
     const earlier = this.eras[this.eras.length - 2];
     if (earlier?.offset !== undefined && earlier.offset === null && earlier.link === null) {
       earlier.offset = this.#current.offset; // nothing else is known of it: it slept

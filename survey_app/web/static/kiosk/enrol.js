@@ -50,7 +50,11 @@ async function enrol(code) {
   if (!answer) return say("offline");
   const reply = await answer.json();
   if (!answer.ok) return answer.status === 400 ? form.submit() : say("offline");
-  await storage.enrol(reply);
+  try {
+    await storage.enrol(reply);
+  } catch (error) {
+    return location.replace(`/?online=1&trouble=${error.where}`); // set up as far as the server's pages go: it gave a cookie
+  }
   const bundle = await fetchBundle(storage, reply);
   if (bundle && bundle.purpose !== "counter") await storage.leave(reply.device); // interviews stay with the server's pages
   await navigator.storage?.persist?.().catch(() => false);
