@@ -166,7 +166,7 @@ def test_a_version_that_does_not_come_whole_leaves_the_old_one_in_place(copy: Ow
         asked.append(route.request.url)
         route.fulfill(status=500, body="")
 
-    context.route("**/static/faces.svg", fail)
+    context.route("**/static/kiosk/screen.js*", fail)
     refused = page.evaluate(
         """() => navigator.serviceWorker.ready.then(one => new Promise(done => {
           one.addEventListener("updatefound", () => {
@@ -177,7 +177,7 @@ def test_a_version_that_does_not_come_whole_leaves_the_old_one_in_place(copy: Ow
         }))"""
     )
     assert refused and asked
-    context.unroute("**/static/faces.svg")
+    context.unroute("**/static/kiosk/screen.js*")
     copy.stop()
     page.goto(copy.url)
     page.locator(BEGIN).wait_for()

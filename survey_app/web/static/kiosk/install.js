@@ -17,10 +17,11 @@ export class App {
   /** Register, look for updates now and every hour. Without service workers the kiosk works, but not from a cold start. */
   async install() {
     if (!this.container) return;
-    const controlled = this.container.controller !== null;
+    let controlled = this.container.controller !== null;
     this.container.addEventListener("controllerchange", () => {
-      if (!controlled) this.ready();
+      if (!controlled) this.ready(); // the first worker of this tablet: it serves what the page has
       else if (this.between()) this.leave();
+      controlled = true;
     });
     this.registration = await this.container.register("/sw.js", { scope: "/", updateViaCache: "none" });
     this.registration.addEventListener("updatefound", () => this.#watch(this.registration.installing));
