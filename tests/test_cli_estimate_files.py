@@ -373,6 +373,7 @@ def test_parameters_of_the_door_are_options(door: str) -> None:
         "method",
         "given",
         "tolerance",
+        "inclusion",
     }
     names = set(get_type_hints(getattr(analysis, door))) - arrays
     options = {name.removeprefix("--").replace("-", "_") for one in estimate.params for name in one.opts}

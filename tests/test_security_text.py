@@ -62,7 +62,11 @@ class Tags(HTMLParser):
         self.text += data
 
 
+OUR_SCRIPT = re.compile(r'<script type="module" src="/static/kiosk/[a-z]+\.js\?v=[0-9a-f]{12}"></script>')
+
+
 def check_page(source: str) -> Tags:
+    source = OUR_SCRIPT.sub("", source)
     page = Tags(source)
     assert not page.tags & {"script", "img", "b", "i", "iframe", "object"}
     assert not {name for name in page.attributes if name.startswith("on") or name in ("zz", "style")}
