@@ -151,7 +151,8 @@ def test_comments_whose_time_is_over_are_deleted_before_the_copy_is_made(setting
     config.write_text(config.read_text().replace("comment_days = 365", "comment_days = 2"))
     now = datetime.now(UTC)
     with Store.open(settings) as store:
-        device = store.add_device("C01")[0]
+        device, code = store.add_device("C01")
+        store.enrol(code)
         for seq, received in ((1, now - timedelta(days=3)), (2, now)):
             told = parse_response(commented(seq, f"lời thứ {seq}", received))
             (receipt,) = store.record([told], device=device, received=received, sent_at=received)

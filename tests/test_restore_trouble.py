@@ -106,7 +106,7 @@ def test_a_store_of_an_older_version_is_brought_up_to_date_on_the_way(tmp_path: 
     made = make_backup(settings)
     Store.migrate(settings)
     done = restore(made.path, settings.instance)
-    assert done.migrated == ("0005 sample waves",)
+    assert done.migrated == ("0005 sample waves", "0006 kiosk")
     assert verify(Settings.load(settings.instance)) == ()
 
 

@@ -151,7 +151,10 @@ def _step(desk: Desk, sheet: Sheet, answers: Answers, action: str, value: str) -
         return _next(desk, sheet, answers, screen)
     if action == "back":
         before = neighbour(form, answers, screen.id, -1)
-        return show(desk, sheet.counted("backs"), answers, before) if before else _leave(sheet)
+        if before:
+            return show(desk, sheet.counted("backs"), answers, before)
+        # Asked first where something would be lost.
+        return show(desk, sheet, answers, screen, template="stop.html") if answers else _leave(sheet)
     if action == "leave":
         return _stop(sheet)
     if action == "stop":

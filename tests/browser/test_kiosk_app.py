@@ -142,6 +142,8 @@ def test_the_browsers_back_button_is_one_screen_back(site: Site, page: Page) -> 
     page.go_back()
     assert where(page).startswith("Câu 1")
     page.go_back()
+    assert page.locator("h1").inner_text() == "Ông/Bà muốn dừng lại?"
+    go(page, "leave")
     page.locator(".attract").wait_for()
     assert page.evaluate("history.length") == length
 
@@ -179,3 +181,25 @@ def test_ten_citizens_one_after_another(site: Site, page: Page) -> None:
     stored = site.stored()[before:]
     assert [one.seq for one in stored] == list(range(1, 11))
     assert len({one.uuid for one in stored}) == 10 and lengths[-1] == lengths[0]
+
+
+def test_a_second_tap_chooses_nothing_and_complains_of_nothing(page: Page) -> None:
+    """Many tap twice. What the second tap falls on has only just come."""
+
+    box = page.locator("button[value='start.vi']").bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.dblclick(x, y)
+    page.locator("#progress").wait_for()
+    assert page.locator("input:checked").count() == 0
+    fill_screen(page)
+    box = page.locator("button.forward").bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    before = where(page)
+    page.mouse.dblclick(x, y)
+    assert where(page) != before and page.locator("#errors").count() == 0
+    go(page, "back")
+    assert where(page) == before
+    page.locator("button[value='back']").press("Enter")
+    assert page.locator("button[value='stay']").count() == 1, "what was answered is not thrown away unasked"

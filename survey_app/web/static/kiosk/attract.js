@@ -34,6 +34,7 @@ class Attract {
     this.listening = new AbortController();
     const { signal } = this.listening;
     this.root.addEventListener("submit", (event) => this.#tapped(event), { signal });
+    this.root.addEventListener("click", ({ detail, clientX: x, clientY: y }) => (this.tap = detail > 0 ? { x, y } : null), { signal });
     // A page that the browser kept to come back to is not shown again.
     addEventListener("pageshow", (event) => event.persisted && location.replace("/"));
   }
@@ -111,7 +112,7 @@ class Attract {
       ...{ size: this.chosen.size, slow: this.chosen.slow, mode: this.#mode },
       recruitment: this.chosen.invited ? "invited" : "walk_up",
     });
-    location.replace(await new Survey(this.kiosk, visit, this.root, this.pages).run());
+    location.replace(await new Survey(this.kiosk, visit, this.root, this.pages, this.tap).run());
   }
 
   get #mode() {

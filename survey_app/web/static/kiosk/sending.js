@@ -88,7 +88,7 @@ export class Sender extends EventTarget {
     let trouble;
     for (const device of devices) {
       const waiting = (await this.storage.unsent(device.id, 1)).length > 0;
-      if (!device.current && !waiting) continue;
+      if (!device.current && (!waiting || device.standing === "revoked")) continue; // withdrawn for ever: by hand only
       try {
         await this.#device(device);
       } catch (error) {

@@ -13,11 +13,15 @@ import { Pages, drawScreen, readAnswers, showAt } from "./screen.js";
 const WRITING_TIME = 3;
 const MORE_TIME = 10; // who asks for more time gets ten times as much (WCAG 2.2.1)
 const THANKS_SECONDS = 20;
+const TWICE_MS = 1000;
+const TWICE_PX = 60;
 
 export class Survey {
   /** @param kiosk what main.js begins with  @param {import("./visit.js").Visit} visit */
-  constructor(kiosk, visit, root, pages = new Pages(kiosk.bundle)) {
-    Object.assign(this, { kiosk, visit, root, pages });
+  constructor(kiosk, visit, root, pages = new Pages(kiosk.bundle), tap = null) {
+    Object.assign(this, { kiosk, visit, root, pages, tap });
+    this.changed = { at: 0, by: null };
+    this.twice = false;
     this.aloud = new ReadAloud(pages, visit);
     this.errors = {};
     this.busy = false;
@@ -29,6 +33,7 @@ export class Survey {
   /** Show the first screen; resolves with the address to go to when the visit is over and forgotten. */
   run() {
     const { signal } = this.listening;
+    this.root.addEventListener("click", (event) => this.#tapped(event), { signal, capture: true });
     this.root.addEventListener("submit", (event) => this.#submitted(event), { signal });
     this.root.addEventListener("click", (event) => this.#clicked(event), { signal });
     history.pushState({ visit: true }, "");
@@ -51,6 +56,7 @@ export class Survey {
   /** A page in place of the one before; the focus goes to its heading. */
   #put(page, title, at) {
     this.at = at;
+    this.changed = { at: performance.now(), by: this.tap };
     document.title = title;
     document.documentElement.lang = this.visit.language;
     document.documentElement.className = `size-${this.visit.size}`;
@@ -82,6 +88,18 @@ export class Survey {
   }
 
   // ---- what is tapped
+
+  /** Many tap twice. The second tap falls on what the first one brought: it chooses no answer there, and ends nothing. */
+  #tapped(event) {
+    const { at, by } = this.changed;
+    const near = by && Math.hypot(event.clientX - by.x, event.clientY - by.y) < TWICE_PX;
+    this.twice = event.detail > 0 && near && performance.now() - at < TWICE_MS;
+    if (event.detail > 0) this.tap = { x: event.clientX, y: event.clientY };
+    if (this.twice && event.target.closest(".answer, a.forward")) {
+      event.preventDefault();
+      event.stopPropagation();
+    }
+  }
 
   #submitted(event) {
     event.preventDefault();
@@ -115,6 +133,7 @@ export class Survey {
 
   /** The browser's back button: one screen back, as if "Back" had been tapped. */
   #back() {
+    this.twice = false;
     if (this.at === "thanks") return this.#over(false);
     history.pushState({ visit: true }, "");
     if (this.busy) return undefined;
@@ -128,6 +147,7 @@ export class Survey {
     const { form, answers, screen } = this.visit;
     const complaints = form.complaints(answers);
     const here = form.askedOn(form.screen(screen), answers).filter((code) => code in complaints);
+    if (here.length && this.twice) return undefined;
     if (here.length) return this.#complain(Object.fromEntries(here.map((code) => [code, complaints[code]])), screen);
     return this.#goTo(form.neighbour(answers, screen, 1)?.id ?? screen);
   }
@@ -135,6 +155,8 @@ export class Survey {
   #backOne() {
     const { form, answers, screen } = this.visit;
     const before = form.neighbour(answers, screen, -1);
+    if (!before && this.twice) return undefined;
+    if (!before && Object.keys(answers).length > 0) return this.#frame("stop"); // asked first: something would be lost
     if (!before) return this.#over(); // nothing was begun: no record
     this.visit.count("backs");
     return this.#goTo(before.id);
