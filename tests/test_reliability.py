@@ -24,7 +24,11 @@ LONG = {"R16"}
 """Too long for the tests; its parts are those of R1."""
 
 
-@pytest.mark.parametrize("name", [name for name in TESTS if name not in LONG])
+OF_THE_TABLET = {"R10", "R11", "R12", "R13", "R14", "A1", "A2", "A3"}
+"""In tests/browser."""
+
+
+@pytest.mark.parametrize("name", [name for name in TESTS if name not in LONG | OF_THE_TABLET])
 def test_short_form(name: str, tmp_path: Path) -> None:
     for outcome in TESTS[name](tmp_path, True):
         assert outcome.sound, f"{outcome.what}: {outcome.found}\n{outcome.detail}"

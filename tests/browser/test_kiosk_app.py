@@ -48,6 +48,7 @@ def test_a_visit_by_finger(site: Site, page: Page) -> None:
     with Store.open(site.settings, write=False) as store:
         answers = store.stored_answers(stored.uuid)
     assert [answers[item] for item in ("OVERALL", "II.A1", "II.C3", "BACK", "PLACE", "COMMENT")] == [5, 5, 5, 2, 2, 1]
+    page.wait_for_timeout(1100)  # a second tap at once would be taken for a mistake
     page.locator("a.forward").tap()
     page.locator(".attract").wait_for()
 
@@ -174,7 +175,7 @@ def test_ten_citizens_one_after_another(site: Site, page: Page) -> None:
         assert page.locator("input:checked").count() == 0
         walk(page, number % 5)
         thanked(page)
-        page.locator("a.forward").click()
+        page.locator("a.forward").press("Enter")
         page.locator(".attract").wait_for()
         lengths.append(page.evaluate("history.length"))
     arrived(page)

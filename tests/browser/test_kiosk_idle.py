@@ -147,7 +147,7 @@ def test_the_next_citizen_finds_nothing_of_the_one_before(site: Site, context: B
     page.locator("textarea").fill(SECRET)
     thanked(page)
     _assert_nothing_left(page)
-    page.locator("a.forward").click()
+    page.locator("a.forward").press("Enter")
     page.locator(".attract").wait_for()
     _assert_nothing_left(page)
     for move in (page.go_back, page.go_forward, page.go_forward):
@@ -206,7 +206,7 @@ def test_storage_that_fails_sends_straight_to_the_server_and_tells_the_staff(sit
     assert len(site.stored()) == before + 1, "thanked only once the server has it"
     stored = site.stored()[-1]
     assert (stored.mode, stored.seq) == ("page", None)
-    page.locator("a.forward").click()
+    page.locator("a.forward").press("Enter")
     page.locator(".attract").wait_for()
     assert "bộ nhớ của máy không lưu được" in page.locator("[role=alert]").inner_text()
 

@@ -79,7 +79,7 @@ def test_who_declines_is_counted_and_who_accepts_is_asked(site: Site, page: Page
     stored = site.stored()[-1]
     assert (stored.recruitment, stored.language, stored.seq) == ("invited", "en", 2)
     assert last_kept(page)["paradata"]["invite_every"] == EVERY
-    page.locator("a.forward").click()
+    page.locator("a.forward").press("Enter")
     begin(page)
     walk(page)
     thanked(page)
@@ -143,7 +143,7 @@ def test_each_citizen_is_asked_what_was_drawn_and_nothing_else(site: Site, page:
         left = {FORM.item(code).factor for code in FORM.left_out({drawn[0]: tuple(drawn[1])})}
         assert asked and not asked & left
         parts.add(drawn[1][0])
-        page.locator("a.forward").click()
+        page.locator("a.forward").press("Enter")
         page.locator(".attract").wait_for()
     arrived(page)
     assert all(response.part for response in site.stored()[-4:]) and parts <= set(range(1, 11))
