@@ -230,8 +230,8 @@ def place(tmp_path: Path) -> Iterator[Path]:
         "villages.csv",
         "q4.zip",
         "pin.txt",
-        "sipas-00691-1-1.txt",
-        "sipas-00691-1-2.txt",
+        "sipas-00691-1-20261129T162955-1.txt",
+        "sipas-00691-1-20261129T162955-2.txt",
         *simulated,
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

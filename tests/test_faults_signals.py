@@ -158,7 +158,7 @@ def test_every_command_that_writes_or_takes_its_time_is_interrupted_here_or_belo
     from tests.faults.commands import COMMANDS as ALL
 
     brief = {("questionnaire", "check"), ("questionnaire", "show"), ("wave", "open"), ("wave", "show"), ("migrate",)}
-    brief |= {("wave", "rates"), ("wave", "odd"), ("device", "status")}
+    brief |= {("wave", "rates"), ("wave", "odd"), ("device", "status"), ("device", "import"), ("centre", "pin")}
     brief |= {
         ("device", "add"),
         ("device", "revoke"),

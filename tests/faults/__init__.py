@@ -21,7 +21,7 @@ from survey_app.__main__ import main
 
 LOCKS = ("write.lock", "write.turn", "server.lock")
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 PIPE_BYTES = 2**20
 LARGE_BYTES = 2**25
 CAPABILITIES_3 = 0x20080522
