@@ -120,7 +120,7 @@ def _note(seen: Cuts, text: str) -> None:
 def _wait_for(page: Page, true: "object") -> None:
     deadline = time.monotonic() + 60
     while not true():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "no citizen was thanked"
+        assert time.monotonic() < deadline, f"no citizen was thanked on {page.url}"
         page.wait_for_timeout(20)
 
 
