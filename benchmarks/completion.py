@@ -24,7 +24,7 @@ from survey_app.province import read_centres, read_fields
 from survey_app.questionnaire import load, shipped
 from survey_app.settings import create_instance
 from survey_app.store import Store
-from tests.browser.power_cuts import chromium_path
+from tests.browser.chromium import chromium_path
 from tests.browser.tablet import ENROL, open_modules, run
 from tests.served import serving
 
@@ -124,7 +124,7 @@ def measure(form_id: str, version: str, visits: int) -> dict[str, Any]:
             store.open_wave("do")
             code = store.add_device("TINH")[1]
         with serving(settings) as server:
-            browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])
+            browser = playwright.chromium.launch(executable_path=chromium_path(whole=True), args=["--no-sandbox"])
             context = browser.new_context(viewport={"width": 1280, "height": 800})
             run(open_modules(context, server.url), ENROL, code)
             page, chance = context.new_page(), random.Random(1)

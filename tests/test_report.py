@@ -16,6 +16,7 @@ from analysis.wave.rules import SENTENCE
 from analysis.wave.scores import score_wave
 from analysis.wave.wave_result import Score, WaveResult
 from tests import extracts, report_waves
+from tests.browser.chromium import QUIET, chromium_path
 
 BAND = "DỮ LIỆU MÔ PHỎNG – SIMULATED DATA"
 LOADING = {"src", "srcset", "href", "xlink:href", "poster", "action", "data", "formaction"}
@@ -358,13 +359,7 @@ def browser() -> Iterator[object]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            args=[
-                "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-                "--disable-component-update", "--disable-sync",
-            ],
-        )  # fmt: skip
+        chromium = playwright.chromium.launch(executable_path=chromium_path(), args=QUIET)
         yield chromium
         chromium.close()
 

@@ -20,7 +20,8 @@ from benchmarks.reliability.outcome import Outcome
 from survey_app.model import StoredResponse
 from survey_app.settings import Settings
 from survey_app.store import Store
-from tests.browser.power_cuts import chromium_path, cut_power
+from tests.browser.chromium import chromium_path
+from tests.browser.power_cuts import cut_power
 from tests.browser.tablet import ENROL, draft, new_code, open_modules, run
 from tests.browser.test_kiosk_line import ANSWER_AND_SEND
 from tests.flaky_line import flaky_line
@@ -34,7 +35,7 @@ KILOBYTES, START_SECONDS, SCREEN_MS = 120, 1.0, 100
 @contextmanager
 def _browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium_path(whole=True), args=["--no-sandbox"])
         yield browser
         browser.close()
 
@@ -44,7 +45,13 @@ def r10(folder: Path, short: bool) -> list[Outcome]:
     settings, cuts = make_field(folder / "instance"), 3 if short else 30
     with _browser() as browser, serving(settings) as server:
         seen = cut_power(
-            browser.browser_type, chromium_path(), settings, server.url, folder / "tablet", cuts=cuts, centre=CENTRES[0]
+            browser.browser_type,
+            chromium_path(whole=True),
+            settings,
+            server.url,
+            folder / "tablet",
+            cuts=cuts,
+            centre=CENTRES[0],
         )
     sound = seen.cuts == cuts and not seen.lost and not seen.doubled
     found = f"{seen.cuts} kills, {len(seen.thanked):,} thanked, {len(seen.lost)} lost, {seen.doubled} doubled"

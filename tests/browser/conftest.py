@@ -1,6 +1,5 @@
 """A real `sipas serve` on a temporary instance, and Debian's Chromium to visit it as a tablet does."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from survey_app.model import StoredResponse, Wave
 from survey_app.province import read_centres, read_fields
 from survey_app.settings import Settings, create_instance
 from survey_app.store import Store
+from tests.browser.chromium import QUIET, chromium_path
 from tests.served import WAVE, Running, counter, enrol, serving
 
 LANDSCAPE, PORTRAIT, PHONE = (1280, 800), (800, 1280), (390, 844)
@@ -58,11 +58,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next((found for name in names if (found := shutil.which(name))), None)
-    assert path, "The browser tests need Chromium; install it with: sudo apt-get install chromium"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=QUIET)
         yield browser
         browser.close()
 

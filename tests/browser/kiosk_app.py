@@ -10,9 +10,13 @@ from tests.browser.tablet import new_code
 
 def set_up(context: BrowserContext, site: Site, centre: str = CENTRE) -> Page:
     """Enrolled through its own page; the start screen is on."""
+    return set_up_at(context, site.url, new_code(site.settings, centre))
+
+
+def set_up_at(context: BrowserContext, url: str, code: str) -> Page:
     page = context.new_page()
-    page.goto(f"{site.url}/enrol")
-    page.locator("#code").fill(new_code(site.settings, centre))
+    page.goto(f"{url}/enrol")
+    page.locator("#code").fill(code)
     page.locator("button.forward").click()
     page.locator(".attract").wait_for()
     return page

@@ -6,7 +6,6 @@ the server once. Used by the tests (a few cuts) and by the benchmark (many).
 
 import os
 import random
-import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -132,11 +131,3 @@ def _kill(folder: Path) -> None:
             with suppress(OSError):
                 if mark in (entry / "cmdline").read_bytes():
                     os.kill(int(entry.name), signal.SIGKILL)
-
-
-def chromium_path() -> str:
-    found = next(
-        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), ""
-    )
-    assert found, "The browser tests need Chromium; install it with: sudo apt-get install chromium"
-    return found

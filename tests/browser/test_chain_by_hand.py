@@ -2,17 +2,16 @@
 
 import csv
 import json
-import re
-import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from werkzeug.serving import make_server
 
 from survey_app.cli import sipas
@@ -37,10 +36,13 @@ from tests.browser.hand_wave import (
     Person,
     people,
 )
+from tests.browser.kiosk_app import arrived, begin, on_last, set_up_at, thanked
 
 WAVE = "tay-2026"
-REAL_TAPS = 6
-"""So many people are driven by the pointer; the clicks of the others are sent to the answers at once, for speed."""
+REAL_TAPS = 2
+"""So many people are driven by the pointer, with a person's pause; the clicks of the others are sent to the answers at once, for speed."""
+PAUSE_MS = 1100
+"""A tap sooner after a new screen, where the last one was, would be taken for a mistake."""
 Row = Mapping[str, Any]
 
 
@@ -86,63 +88,64 @@ def _instance(path: Path) -> tuple[Settings, dict[str, str]]:
     return settings, codes
 
 
-TAP = """taps => {
-  taps.forEach(([name, value]) => document.querySelector(`input[name="${name}"][value="${value}"]`).click());
-  document.querySelector('button.forward').click();
+VISIT = """([answers, declined]) => {
+  const screen = () => document.querySelector("#progress").innerText;
+  for (;;) {
+    for (const name of new Set([...document.querySelectorAll(".answers [type=radio]")].map(one => one.name))) {
+      document.querySelector(`input[name="${name}"][value="${answers[name] ?? declined}"]`).click();
+    }
+    const forward = document.querySelector("button.forward");
+    if (forward.value === "send") return;
+    const before = screen();
+    forward.click();
+    if (screen() === before) throw new Error(`it stays on ${before}`);
+  }
 }"""
 
 
 def _fill(page: Page, address: str, person: Person) -> None:
     """One citizen's visit: every screen answered as the person would, an item not named declined."""
     page.goto(address)
-    with page.expect_navigation():
-        page.locator('button[name="go"][value="start.vi"]').click()
-    while "/survey" in page.url:
-        taps = []
-        for code in dict.fromkeys(re.findall(r'type="radio"[^>]* name="a-([^"]+)"', page.content())):
-            value = person.field or DECLINED if code == "FIELD" else person.answers.get(code, DECLINED)
-            taps.append((f"a-{code}", str(value)))
-        if person.number <= REAL_TAPS:
-            for name, value in taps:
-                page.locator(f'input[name="{name}"][value="{value}"]').check()
-            with page.expect_navigation():
-                page.locator('button.forward[name="go"]').click()
-        else:
-            with page.expect_navigation(wait_until="commit"):
-                page.evaluate(TAP, taps)
-            page.wait_for_load_state("domcontentloaded")
-    assert "/thanks" in page.url, page.content()
+    begin(page)
+    answers = {f"a-{code}": str(value) for code, value in person.answers.items()}
+    answers["a-FIELD"] = person.field or str(DECLINED)
+    if person.number <= REAL_TAPS:
+        _tap_through(page, answers)
+    else:
+        page.evaluate(VISIT, [answers, str(DECLINED)])
+    thanked(page)
+    arrived(page)
+
+
+def _tap_through(page: Page, answers: Mapping[str, str]) -> None:
+    while True:
+        page.wait_for_timeout(PAUSE_MS)
+        for name in page.locator(".answers [type=radio]").evaluate_all("all => [...new Set(all.map(one => one.name))]"):
+            page.locator(f'input[name="{name}"][value="{answers.get(name, DECLINED)}"]').check()
+        if on_last(page):
+            return
+        page.locator("button.forward").click()
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def report(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[Path]:
     """The folder with the report of the wave that was tapped in."""
     instance = tmp_path_factory.mktemp("hand") / "instance"
     settings, codes = _instance(instance)
     clock = Clock()
-    with Writer(settings) as writer, sync_playwright() as playwright:
+    with Writer(settings) as writer:
         app = create_app(settings, writer=writer, clock=clock, development_http=True)
         server = make_server("127.0.0.1", 0, app, threaded=True)
-        address = f"http://127.0.0.1:{server.server_port}/"
+        address = f"http://127.0.0.1:{server.server_port}"
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        tablets = {}
-        for centre, code in codes.items():
-            # Pages without JavaScript: they get their times from the server, whose days this test makes.
-            context = browser.new_context(viewport={"width": 640, "height": 400}, java_script_enabled=False)
-            tablets[centre] = context.new_page()
-            tablets[centre].goto(address + "enrol")
-            tablets[centre].locator('input[name="code"]').fill(code)
-            with tablets[centre].expect_navigation():
-                tablets[centre].locator('input[name="code"]').press("Enter")
-        day = ""
-        for person in people():
-            if person.day != day:
-                day = person.day
-                clock.now = DAYS[day]
-            _fill(tablets[person.centre], address, person)
-        browser.close()
+        contexts = {centre: chromium.new_context(viewport={"width": 640, "height": 400}) for centre in codes}
+        tablets = {centre: set_up_at(contexts[centre], address, code) for centre, code in codes.items()}
+        for day, visitors in groupby(people(), lambda person: person.day):
+            clock.now = DAYS[day]
+            for person in visitors:
+                _fill(tablets[person.centre], address, person)
+        for context in contexts.values():
+            context.close()
         server.shutdown()
     register = instance / "register.csv"
     register.write_text(REGISTER, encoding="utf-8")

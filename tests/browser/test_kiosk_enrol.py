@@ -1,6 +1,5 @@
 """A tablet is set up in real Chromium: by a typed code, by the card's address, by the camera; and what can stand in the way."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import segno
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from survey_app.store import Store
+from tests.browser.chromium import QUIET, chromium_path
 from tests.browser.conftest import CENTRE, LANDSCAPE, PHONE, PORTRAIT, Site
 from tests.browser.tablet import new_code, run
 from tests.browser.test_kiosk_staff_axe import assert_sound
@@ -96,8 +96,8 @@ def filmed(site: Site, chromium: Browser, tmp_path: Path, request: pytest.Fixtur
     film = picture(tmp_path / "card.y4m", request.param.format(url=site.url, code=code))
     fake = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
     browser = chromium.browser_type.launch(
-        executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
-        args=["--no-sandbox", *fake, f"--use-file-for-fake-video-capture={film}"],
+        executable_path=chromium_path(),
+        args=[*QUIET, *fake, f"--use-file-for-fake-video-capture={film}"],
     )
     page = browser.new_page()
     page.set_default_timeout(60_000)

@@ -26,6 +26,7 @@ export class App {
     this.registration = await this.container.register("/sw.js", { scope: "/", updateViaCache: "none" });
     this.registration.addEventListener("updatefound", () => this.#watch(this.registration.installing));
     this.#watch(this.registration.waiting);
+    this.#agree();
     this.look();
     setInterval(() => this.look(), LOOK_MS);
   }
@@ -45,7 +46,19 @@ export class App {
 
   /** The page works: its version is good, and the one before it is not needed any more. */
   ready() {
-    this.container?.controller?.postMessage({ ready: this.version });
+    this.#tell({ ready: this.version });
+  }
+
+  /** A worker that took over while this page was being loaded has another page to give. */
+  #agree() {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = ({ data }) => data !== this.version && this.between() && this.leave();
+    this.#tell("which", [port2]);
+  }
+
+  /** Nothing to a worker that is to be replaced: it goes when it is idle. */
+  #tell(message, ports = []) {
+    if (!this.registration?.waiting) this.container?.controller?.postMessage(message, ports);
   }
 
   #watch(worker) {

@@ -18,6 +18,7 @@ self.addEventListener("install", (event) => event.waitUntil(install()));
 self.addEventListener("activate", (event) => event.waitUntil(activate()));
 self.addEventListener("message", (event) => {
   if (event.data === "take-over") event.waitUntil(self.skipWaiting());
+  if (event.data === "which") event.waitUntil(serving().then((version) => event.ports[0].postMessage(version)));
   if (event.data?.ready === VERSION) event.waitUntil(settle());
 });
 self.addEventListener("fetch", (event) => {
@@ -72,9 +73,10 @@ async function activate() {
   await self.clients.claim();
 }
 
-/** This version works: forget the others. */
+/** This version works: forget those before it, but not one that is being fetched or waits. */
 async function settle() {
   await keep({ good: VERSION, starts: 0 });
+  if (registration.installing || registration.waiting) return;
   for (const name of await caches.keys()) {
     if (name.startsWith(PREFIX) && name !== PREFIX + VERSION) await caches.delete(name);
   }
