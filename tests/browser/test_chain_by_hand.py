@@ -36,13 +36,11 @@ from tests.browser.hand_wave import (
     Person,
     people,
 )
-from tests.browser.kiosk_app import arrived, begin, on_last, set_up_at, thanked
+from tests.browser.kiosk_app import arrived, begin, go, on_last, set_up_at, thanked
 
 WAVE = "tay-2026"
-REAL_TAPS = 2
-"""So many people are driven by the pointer, with a person's pause; the clicks of the others are sent to the answers at once, for speed."""
-PAUSE_MS = 1100
-"""A tap sooner after a new screen, where the last one was, would be taken for a mistake."""
+BY_KEY = 2
+"""So many people are driven by the keys; the clicks of the others are sent to the answers at once, for speed."""
 Row = Mapping[str, Any]
 
 
@@ -109,22 +107,21 @@ def _fill(page: Page, address: str, person: Person) -> None:
     begin(page)
     answers = {f"a-{code}": str(value) for code, value in person.answers.items()}
     answers["a-FIELD"] = person.field or str(DECLINED)
-    if person.number <= REAL_TAPS:
-        _tap_through(page, answers)
+    if person.number <= BY_KEY:
+        _key_through(page, answers)
     else:
         page.evaluate(VISIT, [answers, str(DECLINED)])
     thanked(page)
     arrived(page)
 
 
-def _tap_through(page: Page, answers: Mapping[str, str]) -> None:
+def _key_through(page: Page, answers: Mapping[str, str]) -> None:
     while True:
-        page.wait_for_timeout(PAUSE_MS)
         for name in page.locator(".answers [type=radio]").evaluate_all("all => [...new Set(all.map(one => one.name))]"):
-            page.locator(f'input[name="{name}"][value="{answers.get(name, DECLINED)}"]').check()
+            page.locator(f'input[name="{name}"][value="{answers.get(name, DECLINED)}"]').press("Space")
         if on_last(page):
             return
-        page.locator("button.forward").click()
+        go(page, "next")
 
 
 @pytest.fixture(scope="module")
