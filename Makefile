@@ -45,8 +45,9 @@ run: $(VENV)/run.stamp
 install: $(VENV)/run.stamp
 	@echo "The command is $(BIN)/sipas. To call it sipas: source $(BIN)/activate"
 
+# The long files stand first (tests/browser): none of them is left for the end.
 test: $(VENV)/dev.stamp browser tools
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --max-worker-restart 0
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 # Large tables on Spark in local mode; needs Java 17 or newer.
 test-spark: $(VENV)/spark.stamp
