@@ -27,7 +27,8 @@ const sender = new Sender({ storage, app: "test", wait: { first: 20, longest: 60
 await sender.start();
 (async () => {
   for (;;) {
-    const { uuid } = await storage.commit(given);
+    const { uuid } = await storage.commit(given).catch((error) => ({ uuid: console.log(`failed ${error}`) }));
+    if (!uuid) { await new Promise(next => setTimeout(next, 100)); continue; }
     console.log(`thanked ${uuid}`);
     if (Math.random() < 0.3) sender.wake();
     await new Promise(next => setTimeout(next, Math.random() * 20));
@@ -51,6 +52,7 @@ class Cuts:
     cuts: int = 0
     thanked: set[str] = field(default_factory=set)
     stored: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
 
     @property
     def lost(self) -> set[str]:
@@ -82,7 +84,7 @@ def cut_power(
             page.on("console", lambda message: _note(seen, message.text))
             before = len(seen.thanked)
             run(page, ANSWERING, draft())
-            _wait_for(page, lambda before=before: len(seen.thanked) > before)  # type: ignore[misc]
+            _wait_for(page, lambda before=before: len(seen.thanked) > before, seen)  # type: ignore[misc]
             with suppress(Error):
                 page.wait_for_timeout(chance.uniform(0, 400))
             _kill(folder)
@@ -114,12 +116,14 @@ def _note(seen: Cuts, text: str) -> None:
     word, _, uuid = text.partition(" ")
     if word == "thanked":
         seen.thanked.add(uuid)
+    if word == "failed":
+        seen.failed.append(uuid)
 
 
-def _wait_for(page: Page, true: "object") -> None:
+def _wait_for(page: Page, true: "object", seen: Cuts) -> None:
     deadline = time.monotonic() + 60
     while not true():  # type: ignore[operator]
-        assert time.monotonic() < deadline, f"no citizen was thanked on {page.url}"
+        assert time.monotonic() < deadline, f"no citizen was thanked on {page.url}: {seen.failed[-3:]}"
         page.wait_for_timeout(20)
 
 

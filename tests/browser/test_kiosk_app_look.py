@@ -50,6 +50,14 @@ def test_nothing_scrolls_on_a_tablet_and_fingers_hit(page: Page) -> None:
     _assert_targets(page)
 
 
+@TABLETS
+def test_the_start_button_is_on_the_screen_in_the_largest_letters_too(page: Page) -> None:
+    for letters in (1, 2, 3):
+        go(page, f"size.{letters}")
+        box = page.locator("button[value='start.vi']").bounding_box()
+        assert box and box["y"] + box["height"] <= page.viewport_size["height"], letters  # type: ignore[index]
+
+
 @pytest.mark.parametrize(
     ("size", "letters"),
     [(LANDSCAPE, 3), (PORTRAIT, 3), (PHONE, 1), (PHONE, 3), ((320, 256), 1), ((320, 200), 1)],
