@@ -1,5 +1,6 @@
 """A citizen who cannot read: hears which language to take, then each question, on a tablet that has lost its network."""
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -7,7 +8,7 @@ from playwright.sync_api import Browser, Page
 
 from survey_app.audio import audio_of, sentences
 from survey_app.province import read_fields
-from tests.browser.conftest import LANDSCAPE, Site, fill_screen
+from tests.browser.conftest import LANDSCAPE, PHONE, Site, fill_screen
 from tests.browser.kiosk_app import arrived, go, last_kept, set_up, thanked, walk
 from tests.browser.test_kiosk_audio import until
 from tests.served import counter
@@ -19,12 +20,18 @@ SOUND = """() => { const real = window.Audio; window.heard = [];
 KEPT = "await caches.open('sipas-audio').then(cache => cache.keys()).then(keys => keys.length === {})"
 
 
+@pytest.fixture(scope="module")
+def recorded(site: Site) -> Iterator[None]:
+    """Tày recordings; the other tests of this server know nothing of them."""
+    spoken = sentences(counter(), read_fields(), "tyz")
+    make_pack(site.settings, "tyz-test", "tyz", [(one.prompt, one.text) for one in spoken])
+    yield
+    shutil.rmtree(site.settings.audio / "tyz-test")
+
+
 @pytest.fixture
-def page(site: Site, chromium: Browser) -> Iterator[Page]:
+def page(site: Site, chromium: Browser, recorded: None) -> Iterator[Page]:
     """An enrolled tablet that has Tày recordings and has fetched all of them by itself."""
-    if not (site.settings.audio / "tyz-test").exists():
-        spoken = sentences(counter(), read_fields(), "tyz")
-        make_pack(site.settings, "tyz-test", "tyz", [(one.prompt, one.text) for one in spoken])
     context = chromium.new_context(viewport={"width": LANDSCAPE[0], "height": LANDSCAPE[1]})
     context.set_default_timeout(20_000)
     context.add_init_script(f"({SOUND})()")
@@ -74,6 +81,13 @@ def test_a_visit_in_silence_says_nothing_of_listening(page: Page) -> None:
     thanked(page)
     assert not {"read_aloud", "listened_tyz"} & set(last_kept(page)["paradata"])
     assert page.evaluate("window.heard") == []
+
+
+@pytest.mark.parametrize("letters", [1, 2, 3])
+def test_with_all_languages_nothing_is_cut_off_on_a_phone(page: Page, letters: int) -> None:
+    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    go(page, f"size.{letters}")
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
 def test_with_all_languages_the_start_screen_does_not_scroll(page: Page) -> None:
