@@ -18,7 +18,7 @@ from survey_app.cli import run
 from tests.faults import begin, ready, refused, sipas, stat_of
 from tests.faults.commands import COMMANDS, GROUPS, arguments, of_type, read_files
 
-MOST_MEGABYTES = 700
+MOST_MEGABYTES = 500
 WAVE = ("wave", "create", "q4", "--form", "counter", "--months", "2026-10", "--title-vi", "a", "--title-en", "b")
 
 

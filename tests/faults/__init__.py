@@ -30,7 +30,7 @@ DAC_OVERRIDE, DAC_READ_SEARCH = 1, 2
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended: its exit code (negative: the signal that killed it), what it said, the memory it took."""
+    """How a command ended: its exit code (negative: the signal that killed it), what it said, the memory it took beyond what this process had."""
 
     code: int
     out: str
@@ -41,8 +41,8 @@ class Ended:
 class Run:
     """A command under way in a process of its own."""
 
-    def __init__(self, pid: int, out: int, err: int) -> None:
-        self.pid, self._out, self._err = pid, out, err
+    def __init__(self, pid: int, out: int, err: int, inherited: int) -> None:
+        self.pid, self._out, self._err, self._inherited = pid, out, err, inherited
         self._ended = os.pidfd_open(pid)
 
     def send(self, number: int) -> None:
@@ -59,7 +59,7 @@ class Run:
         os.close(self._ended)
         out, err = _all(self._out), _all(self._err)
         assert finished, f"still running after {seconds} s\n{out}\n{err}"
-        return Ended(os.waitstatus_to_exitcode(status), out, err, used.ru_maxrss // 1024)
+        return Ended(os.waitstatus_to_exitcode(status), out, err, used.ru_maxrss // 1024 - self._inherited)
 
 
 def begin(instance: Path | str, *arguments: str, prepare: Callable[[], None] = lambda: None) -> Run:
@@ -67,6 +67,7 @@ def begin(instance: Path | str, *arguments: str, prepare: Callable[[], None] = l
     (out, says), (err, complains) = os.pipe(), os.pipe()
     for pipe in (says, complains):
         fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    inherited = _megabytes()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # none may meet the handlers of the tests in the child
     pid = os.fork()
     if pid == 0:
@@ -74,7 +75,13 @@ def begin(instance: Path | str, *arguments: str, prepare: Callable[[], None] = l
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
     os.close(says)
     os.close(complains)
-    return Run(pid, out, err)
+    return Run(pid, out, err, inherited)
+
+
+def _megabytes() -> int:
+    """What this process holds now: a fork of it begins with as much."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGESIZE") // 2**20
 
 
 def _all(pipe: int) -> str:
