@@ -1,7 +1,6 @@
 """The report of a wave: what it says, what it may not say, and that every state a wave can be in is shown."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -9,6 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from playwright.sync_api import Browser
 
 from analysis.report import write_report
 from analysis.wave.extract import read_extract
@@ -16,7 +16,6 @@ from analysis.wave.rules import SENTENCE
 from analysis.wave.scores import score_wave
 from analysis.wave.wave_result import Score, WaveResult
 from tests import extracts, report_waves
-from tests.browser.chromium import QUIET, chromium_path
 
 BAND = "DỮ LIỆU MÔ PHỎNG – SIMULATED DATA"
 LOADING = {"src", "srcset", "href", "xlink:href", "poster", "action", "data", "formaction"}
@@ -354,25 +353,15 @@ def test_both_languages_lie_side_by_side(ordinary: WaveResult, tmp_path: Path) -
     assert names == {path.name for path in tmp_path.iterdir()}
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=chromium_path(), args=QUIET)
-        yield chromium
-        chromium.close()
-
-
 @pytest.mark.parametrize("width", [1280, 390])
 def test_browser_finds_no_barrier_no_request_and_nothing_wider_than_the_screen(
-    width: int, browser: object, folder: Path, tmp_path: Path
+    width: int, chromium: Browser, folder: Path, tmp_path: Path
 ) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     result = report_waves.wave_result(tmp_path, mixed, simulated=True)
     html = write_report(result, tmp_path / "report", "vi", report_waves.truth(result.extract.codebook)).html
-    page = browser.new_page(viewport={"width": width, "height": 900}, bypass_csp=True)  # type: ignore[attr-defined]
+    page = chromium.new_page(viewport={"width": width, "height": 900}, bypass_csp=True)
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
     page.goto(html.as_uri())

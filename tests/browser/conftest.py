@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from survey_app.model import StoredResponse, Wave
 from survey_app.province import read_centres, read_fields
 from survey_app.settings import Settings, create_instance
 from survey_app.store import Store
-from tests.browser.chromium import QUIET, chromium_path
 from tests.served import WAVE, Running, counter, enrol, serving
 
 LANDSCAPE, PORTRAIT, PHONE = (1280, 800), (800, 1280), (390, 844)
@@ -54,14 +53,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     settings = _instance(tmp_path_factory.mktemp("site") / "instance")
     with serving(settings) as running:
         yield Site(settings, running)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=QUIET)
-        yield browser
-        browser.close()
 
 
 Contexts = Callable[..., BrowserContext]
