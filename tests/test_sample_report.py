@@ -7,6 +7,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from playwright.sync_api import Browser
 
 from analysis.report import write_report
 from analysis.wave.extract import read_extract
@@ -15,9 +16,7 @@ from analysis.wave.rules import SAMPLE_SENTENCE, SENTENCE, ScoreOptions
 from analysis.wave.sample_scores import score_sample
 from analysis.wave.wave_result import SampleResult
 from tests.sample_extracts import interview, margins_file, unit, visits, write_sample
-from tests.test_report import BAND, LOADING, NASTY, Page, browser
-
-__all__ = ["browser"]
+from tests.test_report import BAND, LOADING, NASTY, Page
 
 ROWS, FRAME = visits(30, strata=6, units=3, seed=7)
 SEX = {"1": 400_000, "2": 412_345}
@@ -308,13 +307,13 @@ class TestPage:
 
     @pytest.mark.parametrize("width", [1280, 390])
     def test_a_browser_finds_no_barrier_and_nothing_wider_than_the_screen(
-        self, width: int, browser: Any, tmp_path: Path
+        self, width: int, chromium: Browser, tmp_path: Path
     ) -> None:
         from axe_playwright_python.sync_playwright import Axe
 
         result = result_of(tmp_path, simulated=True, raked=width == 390)
         html = write_report(result, tmp_path / "page", "vi", {"index": {"all": 80.0}}).html
-        page = browser.new_page(viewport={"width": width, "height": 900}, bypass_csp=True)
+        page = chromium.new_page(viewport={"width": width, "height": 900}, bypass_csp=True)
         page.goto(html.as_uri())
         page.evaluate("document.fonts.ready")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
