@@ -18,7 +18,7 @@ self.addEventListener("install", (event) => event.waitUntil(install()));
 self.addEventListener("activate", (event) => event.waitUntil(activate()));
 self.addEventListener("message", (event) => {
   if (event.data === "take-over") event.waitUntil(self.skipWaiting());
-  if (event.data === "which") event.waitUntil(serving().then((version) => event.ports[0].postMessage(version)));
+  if (event.data === "which") event.waitUntil(tell(event.ports[0]));
   if (event.data?.ready === VERSION) event.waitUntil(settle());
 });
 self.addEventListener("fetch", (event) => {
@@ -99,6 +99,12 @@ async function serving() {
   const { good, starts } = await state();
   const fallen = good && good !== VERSION && starts > TRIALS && (await caches.has(PREFIX + good));
   return fallen ? good : VERSION;
+}
+
+/** Which version is served; nothing where its files were taken away, for then the server's page is shown, of whatever version. */
+async function tell(port) {
+  const version = await serving();
+  if (await (await caches.open(PREFIX + version)).match(SHELL)) port.postMessage(version);
 }
 
 async function spoken(request) {
