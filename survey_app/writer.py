@@ -8,6 +8,7 @@ import logging
 import os
 import queue
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ class Place:
             raise StoreUnusable(Problem(what, str(self.path), "put it back; to use another one, restart the server"))
 
 
-class Call:
+class Call(ABC):
     """One piece of work; everything here happens in the writing thread.
 
     `prepare` comes before the transaction and the lock, `work` inside, `done` when the commit is on disk; `failed`
@@ -78,14 +79,14 @@ class Call:
     def prepare(self) -> None:
         """What needs no store."""
 
-    def work(self, store: Store) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def work(self, store: Store) -> None: ...
 
-    def done(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def done(self) -> None: ...
 
-    def failed(self, error: BaseException) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def failed(self, error: BaseException) -> None: ...
 
 
 class _FutureCall(Call, Generic[T]):
